@@ -1,0 +1,37 @@
+"""From 28 x 28 images to predictions: what training and serving share. NumPy and safetensors, nothing else."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.classifier.network import Array, Parameters, forward, softmax
+from app.classifier.pixels import DIGITS, to_input
+
+
+class Predictions(NamedTuple):
+    """The answers for n images."""
+
+    digits: NDArray[np.int64]
+    """(n,): the likelier of 3 and 7."""
+    probabilities: Array
+    """(n, 2), in the order 3, 7."""
+    confident: NDArray[np.bool_]
+    """(n,): whether the likelier digit's probability reaches the threshold stored with the weights."""
+
+
+class Classifier:
+    """A trained network and the threshold that its answers must reach to be called confident."""
+
+    def __init__(self, parameters: Parameters, threshold: float) -> None:
+        self._parameters = parameters
+        self.threshold = threshold
+
+    def predict(self, images: NDArray[np.uint8]) -> Predictions:
+        """Classify images: uint8 (n, 28, 28), light ink on a dark ground."""
+        probabilities = softmax(forward(self._parameters, to_input(images))[-1])
+        return Predictions(
+            digits=np.array(DIGITS)[probabilities.argmax(axis=1)],
+            probabilities=probabilities,
+            confident=probabilities.max(axis=1) >= self.threshold,
+        )

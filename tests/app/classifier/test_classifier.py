@@ -1,0 +1,50 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from app.classifier import Classifier
+from app.classifier.network import Layer
+from app.classifier.pixels import to_input
+from app.classifier.weights import DEFAULT_PATH, load
+from model_training.data import Digits
+
+
+def test_pixels_become_numbers_from_0_to_1_row_by_row() -> None:
+    images = np.zeros((2, 28, 28), np.uint8)
+    images[1, 0, 1], images[1, 27, 27] = 255, 51
+    inputs = to_input(images)
+    assert inputs.dtype == np.float32
+    assert inputs.shape == (2, 784)
+    assert np.flatnonzero(inputs[1]).tolist() == [1, 783]
+    assert inputs[1, [1, 783]].tolist() == pytest.approx([1, 0.2])
+
+
+def test_answers_follow_the_logits_and_the_threshold() -> None:
+    # A net of one layer whose logits are 0 and ln(9) * (the first pixel's ink): p(7) is 1/2 or 9/10.
+    W = np.zeros((784, 2), np.float32)
+    W[0, 1] = np.log(9)
+    images = np.zeros((2, 28, 28), np.uint8)
+    images[1, 0, 0] = 255
+    digits, probabilities, confident = Classifier((Layer(W, np.zeros(2, np.float32)),), threshold=0.89).predict(images)
+    assert digits.tolist() == [3, 7]
+    assert probabilities == pytest.approx(np.array([[0.5, 0.5], [0.1, 0.9]]))
+    assert confident.tolist() == [False, True]
+
+
+def test_the_committed_weights_read_mnist(digits: Digits) -> None:
+    weights = load(DEFAULT_PATH)
+    answers = Classifier(weights.parameters, weights.metadata.threshold).predict(digits.images).digits
+    errors = int((answers != digits.labels).sum())
+    assert errors <= 10
+    assert errors == weights.metadata.metrics["test"]["errors"]
+
+
+def test_the_classifier_needs_numpy_and_safetensors_alone() -> None:
+    code = (
+        "import sys; before = set(sys.modules); import app.classifier.weights;"
+        "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before} - sys.stdlib_module_names))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == ["app", "numpy", "safetensors"]
