@@ -1,0 +1,138 @@
+"""MNIST: four IDX files, from a folder, the user's cache or a public mirror, each checked against its SHA-256."""
+
+import gzip
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pooch
+import requests
+from numpy.typing import NDArray
+
+MNIST_SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+"""Checksums of the uncompressed contents: mirrors compress differently."""
+
+MIRRORS = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"]
+"""Tried in this order. Each serves the four files with `.gz` behind their names."""
+
+Downloader = Callable[[str, Any, Any], None]
+
+
+class DataError(Exception):
+    """The data cannot be had. The message says what was tried and what to do."""
+
+
+class Digits(NamedTuple):
+    """Images with their labels."""
+
+    images: NDArray[np.uint8]
+    """(n, 28, 28), light ink on a dark ground"""
+    labels: NDArray[np.uint8]
+    """(n,), 0 to 9"""
+
+    def only(self, *digits: int) -> "Digits":
+        """The images of these digits."""
+        kept = np.isin(self.labels, digits)
+        return Digits(self.images[kept], self.labels[kept])
+
+    def split(self, fraction: float, rng: np.random.Generator) -> tuple["Digits", "Digits"]:
+        """Shuffle and split each digit's images alike (stratified): the rest, and `fraction` of them."""
+        parts = []
+        for digit in np.unique(self.labels):
+            order = rng.permutation(np.flatnonzero(self.labels == digit))
+            parts.append(np.split(order, [len(order) - round(fraction * len(order))]))
+        rest, held_out = (np.sort(np.concatenate(side)) for side in zip(*parts, strict=True))
+        return Digits(self.images[rest], self.labels[rest]), Digits(self.images[held_out], self.labels[held_out])
+
+
+@dataclass(frozen=True)
+class Mnist:
+    """The 60,000 training and 10,000 test digits."""
+
+    train: Digits
+    test: Digits
+
+
+def load_mnist(
+    folder: Path | None = None,
+    mirrors: Sequence[str] = MIRRORS,
+    cache: Path | None = None,
+    checksums: Mapping[str, str] = MNIST_SHA256,
+    downloader: Downloader | None = None,
+) -> Mnist:
+    """Read MNIST from `folder` (raw or .gz) or, without one, from `cache`, filled from the first mirror that works.
+
+    A file that is in the cache already and right is not fetched again.
+    Raises DataError if a file is missing, cannot be downloaded or has another checksum.
+    """
+    if folder is not None:
+        contents = {name: _read(folder, name, checksums[name]) for name in checksums}
+    else:
+        cache = cache or Path(pooch.os_cache("three-or-seven"))
+        contents = {name: _fetch(name, mirrors, cache, checksums, downloader).read_bytes() for name in checksums}
+    arrays = {name: _parse_idx(content) for name, content in contents.items()}
+    return Mnist(
+        train=Digits(arrays["train-images-idx3-ubyte"], arrays["train-labels-idx1-ubyte"]),
+        test=Digits(arrays["t10k-images-idx3-ubyte"], arrays["t10k-labels-idx1-ubyte"]),
+    )
+
+
+def _read(folder: Path, name: str, checksum: str) -> bytes:
+    try:
+        if (folder / name).exists():
+            content = (folder / name).read_bytes()
+        else:
+            content = gzip.decompress((folder / f"{name}.gz").read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"The folder {folder} holds neither {name} nor {name}.gz.") from None
+    except (OSError, EOFError) as error:
+        raise DataError(f"Cannot read {name} in the folder {folder}: {error}.") from error
+    if hashlib.sha256(content).hexdigest() != checksum:
+        raise DataError(f"The file {name} in the folder {folder} is not MNIST's: its SHA-256 is not {checksum}.")
+    return content
+
+
+def _fetch(
+    name: str, mirrors: Sequence[str], cache: Path, checksums: Mapping[str, str], downloader: Downloader | None
+) -> Path:
+    failures = []
+    for mirror in mirrors:
+        registry = pooch.create(path=cache, base_url=f"{mirror.rstrip('/')}/", registry=dict(checksums))
+        try:
+            return Path(registry.fetch(name, downloader=_gunzipping(downloader or pooch.HTTPDownloader())))
+        except (requests.RequestException, OSError, EOFError, ValueError) as error:
+            failures.append(f"{mirror}: {error}")
+    raise DataError(
+        f"Cannot download {name}.\n" + "\n".join(failures) + "\nRun again to resume, name another mirror,"
+        " or download the four files yourself and name their folder."
+    )
+
+
+def _gunzipping(download: Downloader) -> Downloader:
+    """Download `<url>.gz` and store what is in it, so that pooch checks the uncompressed contents."""
+
+    def fetch(url: str, output_file: Any, registry: Any) -> None:
+        with tempfile.TemporaryFile() as compressed:
+            download(f"{url}.gz", compressed, registry)
+            compressed.seek(0)
+            with gzip.open(compressed) as content, Path(output_file).open("wb") as output:
+                shutil.copyfileobj(content, output)
+
+    return fetch
+
+
+def _parse_idx(content: bytes) -> NDArray[np.uint8]:
+    """Read the IDX format: two zero bytes, type 8 (uint8), the number of axes, their lengths (big-endian), the data."""
+    axes = content[3]
+    shape = np.frombuffer(content, ">u4", axes, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)

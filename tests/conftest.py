@@ -1,0 +1,63 @@
+"""What tests of every part share."""
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pooch
+import pytest
+
+from model_training.data import DataError, Digits, Mnist, load_mnist
+from tests.serving import serve
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under CI a test that is skipped has failed."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true":
+        report.outcome = "failed"
+        report.longrepr = f"skipped under CI: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def digits() -> Digits:
+    """The 2,038 threes and sevens of MNIST's test images."""
+    with np.load(DATA / "mnist-test.npz") as arrays:
+        return Digits(arrays["digits_images"], arrays["digits_labels"])
+
+
+@pytest.fixture(scope="session")
+def others() -> Digits:
+    """50 of each other digit of MNIST's test images."""
+    with np.load(DATA / "mnist-test.npz") as arrays:
+        return Digits(arrays["others_images"], arrays["others_labels"])
+
+
+@pytest.fixture(scope="session")
+def mnist_folder() -> Path:
+    """A folder with the whole of MNIST."""
+    folder = Path(os.environ.get("THREE_OR_SEVEN_MNIST") or pooch.os_cache("three-or-seven"))
+    try:
+        load_mnist(folder)
+    except DataError as error:
+        pytest.skip(f"{error} Train once to download MNIST, or set THREE_OR_SEVEN_MNIST to a folder that holds it.")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist(mnist_folder: Path) -> Mnist:
+    """The whole of MNIST."""
+    return load_mnist(mnist_folder)
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[httpx2.Client]:
+    """Talks to the service, run with the committed weights and default settings."""
+    with serve() as server, httpx2.Client(base_url=server.url) as client:
+        yield client

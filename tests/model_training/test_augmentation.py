@@ -1,0 +1,68 @@
+import numpy as np
+
+from model_training.augmentation import Augmentation, Field, sample
+from model_training.data import Digits
+
+
+def grid(n: int) -> tuple[Field, Field]:
+    y, x = np.mgrid[:28, :28].astype(np.float32)
+    return np.repeat(x[None], n, 0), np.repeat(y[None], n, 0)
+
+
+def test_sampling_at_the_pixels_changes_nothing(digits: Digits) -> None:
+    images = digits.images[:50]
+    x, y = grid(50)
+    assert (sample(images, x, y) == images).all()
+
+
+def test_sampling_elsewhere_shifts_and_darkness_comes_in_from_outside() -> None:
+    images = np.full((3, 28, 28), 200, np.uint8)
+    x, y = grid(3)
+    shifted = sample(images, x + 2, y - 3)
+    assert (shifted[:, 3:, :-2] == 200).all()
+    assert (shifted[:, :3] == 0).all()
+    assert (shifted[:, :, -2:] == 0).all()
+
+
+def test_sampling_between_two_pixels_takes_their_mean() -> None:
+    images = np.zeros((1, 28, 28), np.uint8)
+    images[0, 10, 10] = 200
+    x, y = grid(1)
+    sampled = sample(images, x, y + np.float32(0.5))
+    assert sampled[0, 9, 10] == sampled[0, 10, 10] == 100
+    assert sampled.sum() == 200
+
+
+def test_images_do_not_leak_into_their_neighbours_in_the_batch() -> None:
+    images = np.zeros((3, 28, 28), np.uint8)
+    images[1] = 255
+    x, y = grid(3)
+    for shift in (-100, -1, -0.5, 0.5, 1, 100):
+        sampled = sample(images, x, y + np.float32(shift))
+        assert not sampled[[0, 2]].any()
+
+
+def test_without_distortion_nothing_changes(digits: Digits) -> None:
+    still = Augmentation(rotation=0, scale=0, shear=0, shift=0, elastic=0)
+    assert (still(digits.images[:50], np.random.default_rng(0)) == digits.images[:50]).all()
+
+
+def test_each_copy_differs_and_keeps_most_of_the_ink(digits: Digits) -> None:
+    images = np.repeat(digits.images[:1], 100, 0)
+    copies = Augmentation()(images, np.random.default_rng(0))
+    assert len({copy.tobytes() for copy in copies}) == 100
+    ink = copies.sum(axis=(1, 2)) / images[0].sum()
+    assert ink.min() > 0.6
+    assert ink.max() < 1.6
+
+
+def test_the_same_seed_gives_the_same_copies(digits: Digits) -> None:
+    first, second = (Augmentation()(digits.images[:20], np.random.default_rng(5)) for _ in range(2))
+    assert (first == second).all()
+
+
+def test_an_elastic_displacement_has_the_size_asked_for() -> None:
+    field = Augmentation(elastic=2.0)._displacements(500, np.random.default_rng(0))
+    assert field.shape == (500, 2, 28, 28)
+    assert abs(field.std() - 2) < 0.1
+    assert np.abs(np.diff(field, axis=3)).mean() < 0.5  # smooth

@@ -1,0 +1,131 @@
+"""The gradient is compared with central differences, which know nothing of the chain rule, and with a net by hand."""
+
+import numpy as np
+import pytest
+
+from app.classifier.network import Array, Layer, forward
+from model_training.backprop import Backpropagation, cross_entropy
+from model_training.parameters import as_layers, initialize, size
+
+STEP = 1e-5
+"""Of a central difference: its error is about STEP^2 from the curve and 1e-16 / STEP from rounding."""
+
+
+def numerical_gradient(flat: Array, architecture: tuple[int, ...], inputs: Array, targets: Array) -> Array:
+    gradient = np.empty_like(flat)
+    for index, value in enumerate(flat):
+        losses = []
+        for moved in (value + STEP, value - STEP):
+            flat[index] = moved
+            losses.append(cross_entropy(forward(as_layers(flat, architecture), inputs)[-1], targets))
+        flat[index] = value
+        gradient[index] = (losses[0] - losses[1]) / (2 * STEP)
+    return gradient
+
+
+@pytest.mark.parametrize("architecture", [(7, 5, 4, 2), (3, 2, 6, 2), (4, 2), (4, 3, 3, 3, 5)])
+@pytest.mark.parametrize("batch_size", [1, 2, 17])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_gradient_agrees_with_central_differences(
+    architecture: tuple[int, ...], batch_size: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    flat = rng.normal(size=size(architecture))
+    inputs = rng.random((batch_size, architecture[0]))
+    targets = rng.dirichlet(np.ones(architecture[-1]), batch_size)
+    backpropagation = Backpropagation(architecture, batch_size, np.float64)
+    loss = backpropagation(as_layers(flat, architecture), inputs, targets)
+    assert loss == cross_entropy(forward(as_layers(flat, architecture), inputs)[-1], targets)
+    expected = numerical_gradient(flat, architecture, inputs, targets)
+    for layer, oracle in zip(
+        as_layers(backpropagation.gradient, architecture), as_layers(expected, architecture), strict=True
+    ):
+        for computed, wanted in zip(layer, oracle, strict=True):
+            assert np.linalg.norm(computed - wanted) / np.linalg.norm(wanted) < 1e-6
+
+
+def test_a_net_worked_by_hand() -> None:
+    """One input, one unit in each of two hidden layers, two outputs; input 1, target (1, 0).
+
+    z1 = ln 3 * 1 + 0      a1 = sigmoid(ln 3) = 3/4
+    z2 = 4 * 3/4 - 3       a2 = sigmoid(0) = 1/2
+    z3 = (2 ln 3 * 1/2, 0) = (ln 3, 0), p = (3/4, 1/4), loss = -ln 3/4
+
+    delta3 = p - t = (-1/4, 1/4)
+    dW3 = a2 * delta3 = (-1/8, 1/8)                            db3 = (-1/4, 1/4)
+    delta2 = (-1/4 * 2 ln 3 + 1/4 * 0) * 1/2 * 1/2 = -ln 3 / 8
+    dW2 = a1 * delta2 = -3 ln 3 / 32                           db2 = -ln 3 / 8
+    delta1 = (-ln 3 / 8 * 4) * 3/4 * 1/4 = -3 ln 3 / 32
+    dW1 = 1 * delta1 = -3 ln 3 / 32                            db1 = -3 ln 3 / 32
+    """
+    ln3 = np.log(3)
+    parameters = (
+        Layer(np.array([[ln3]]), np.zeros(1)),
+        Layer(np.array([[4.0]]), np.array([-3.0])),
+        Layer(np.array([[2 * ln3, 0.0]]), np.zeros(2)),
+    )
+    backpropagation = Backpropagation((1, 1, 1, 2), batch_size=1, dtype=np.float64)
+    loss = backpropagation(parameters, np.array([[1.0]]), np.array([[1.0, 0.0]]))
+    assert loss == pytest.approx(-np.log(0.75))
+    first, second, third = as_layers(backpropagation.gradient, (1, 1, 1, 2))
+    assert pytest.approx(np.array([[-1 / 8, 1 / 8]])) == third.W
+    assert third.b == pytest.approx(np.array([-1 / 4, 1 / 4]))
+    assert pytest.approx(np.array([[-3 * ln3 / 32]])) == second.W
+    assert second.b == pytest.approx(np.array([-ln3 / 8]))
+    assert pytest.approx(np.array([[-3 * ln3 / 32]])) == first.W
+    assert first.b == pytest.approx(np.array([-3 * ln3 / 32]))
+
+
+def test_the_gradient_is_the_mean_over_the_batch() -> None:
+    rng = np.random.default_rng(0)
+    architecture = (5, 4, 3, 2)
+    parameters = as_layers(rng.normal(size=size(architecture)), architecture)
+    inputs, targets = rng.random((6, 5)), np.eye(2)[rng.integers(2, size=6)]
+    whole = Backpropagation(architecture, 6, np.float64)
+    single = Backpropagation(architecture, 1, np.float64)
+    whole(parameters, inputs, targets)
+    total = np.zeros_like(whole.gradient)
+    for row in range(6):
+        single(parameters, inputs[row : row + 1], targets[row : row + 1])
+        total += single.gradient
+    assert whole.gradient == pytest.approx(total / 6)
+
+
+def test_inputs_and_parameters_are_left_as_they_were() -> None:
+    rng = np.random.default_rng(0)
+    architecture = (5, 4, 3, 2)
+    flat = rng.normal(size=size(architecture))
+    inputs, targets = rng.random((6, 5)), np.eye(2)[rng.integers(2, size=6)]
+    kept = flat.copy(), inputs.copy(), targets.copy()
+    Backpropagation(architecture, 6, np.float64)(as_layers(flat, architecture), inputs, targets)
+    for now, before in zip((flat, inputs, targets), kept, strict=True):
+        assert (now == before).all()
+
+
+def test_cross_entropy_has_its_known_values_whatever_the_size_of_the_logits() -> None:
+    targets = np.array([[1.0, 0.0]])
+    assert cross_entropy(np.array([[0.0, np.log(3)]]), targets) == pytest.approx(np.log(4))
+    assert cross_entropy(np.array([[-2000.0, 0.0]]), targets) == pytest.approx(2000)
+    assert cross_entropy(np.array([[0.0, 0.0]]), np.array([[0.5, 0.5]])) == pytest.approx(np.log(2))
+
+
+def test_layers_are_views_of_the_flat_vector_and_cover_it() -> None:
+    architecture = (3, 4, 2)
+    flat = np.zeros(size(architecture))
+    for number, (W, b) in enumerate(as_layers(flat, architecture), 1):
+        W += number
+        b += 10 * number
+    assert flat.tolist() == [1] * 12 + [10] * 4 + [2] * 8 + [20] * 2
+
+
+def test_training_starts_within_the_bounds_of_glorot_and_bengio() -> None:
+    architecture = (600, 400, 2)
+    flat = np.empty(size(architecture))
+    initialize(flat, architecture, np.random.default_rng(0))
+    first, second = as_layers(flat, architecture)
+    for W, b in (first, second):
+        bound = 4 * np.sqrt(6 / (W.shape[0] + W.shape[1]))
+        assert np.abs(W).max() <= bound
+        assert W.std() == pytest.approx(bound / np.sqrt(3), rel=0.05)
+        assert not b.any()
+    assert not np.array_equal(first.W[:, 0], first.W[:, 1])

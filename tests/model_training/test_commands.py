@@ -1,0 +1,98 @@
+"""`python -m model_training` from outside, on the whole of MNIST."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.classifier.weights import DEFAULT_PATH, load
+from model_training.data import MNIST_SHA256
+
+SHORT = ["--epochs", "1", "--hidden", "16", "8"]
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "model_training", *map(str, arguments)]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "200"}
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=300, env=environment)
+
+
+def test_train_writes_weights_that_say_what_they_are(tmp_path: Path, mnist_folder: Path) -> None:
+    path = tmp_path / "new" / "weights.safetensors"
+    trained = run("train", "--mnist", mnist_folder, "--weights", path, *SHORT, "--seed", "5")
+    assert trained.returncode == 0, trained.stderr
+    metadata = load(path).metadata
+    assert metadata.architecture == (784, 16, 8, 2)
+    assert metadata.training["settings"]["seed"] == 5
+    assert metadata.training["settings"]["epochs"] == 1
+    assert set(metadata.training["versions"]) == {"numpy", "opencv-python-headless"}
+    assert metadata.data == MNIST_SHA256
+    assert metadata.metrics["test"]["images"] == 2038
+    assert metadata.metrics["validation"]["images"] == 1239
+    assert f"{metadata.metrics['test']['errors']} errors" in trained.stdout
+
+    evaluated = run("evaluate", "--mnist", mnist_folder, "--weights", path)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert f"{metadata.metrics['test']['errors']} errors" in evaluated.stdout
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, mnist_folder: Path) -> None:
+    for name in ("a", "b"):
+        run("train", "--mnist", mnist_folder, "--weights", tmp_path / name, *SHORT).check_returncode()
+    assert load(tmp_path / "a").sha256 == load(tmp_path / "b").sha256
+
+
+def test_evaluate_gives_the_figures_of_the_committed_weights(mnist_folder: Path) -> None:
+    evaluated = run("evaluate", "--mnist", mnist_folder)
+    metrics = load(DEFAULT_PATH).metadata.metrics["test"]
+    assert f"{metrics['errors']} errors, accuracy {metrics['accuracy']:.2%}, loss {metrics['loss']:.4f}" in (
+        evaluated.stdout
+    )
+
+
+def test_an_interrupted_run_leaves_the_earlier_weights(tmp_path: Path, mnist_folder: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(DEFAULT_PATH.read_bytes())
+    process = subprocess.Popen(
+        command("train", "--mnist", mnist_folder, "--weights", path, "--epochs", "1000"),
+        stdout=subprocess.PIPE,
+        env={
+            **os.environ,
+            "COLUMNS": "200",
+            "TTY_COMPATIBLE": "1",
+            "TTY_INTERACTIVE": "1",
+            "NO_COLOR": "1",
+        },  # show the progress bar
+    )
+    assert process.stdout is not None
+    shown = b""
+    while not re.search(rb" 2/1000 .* loss 0\.\d{4}, validation errors \d+", shown):
+        shown += os.read(process.stdout.fileno(), 65536)
+        assert process.poll() is None, shown
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert path.read_bytes() == DEFAULT_PATH.read_bytes()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("what", ["train", "evaluate"])
+def test_missing_data_are_said_in_plain_words(tmp_path: Path, what: str) -> None:
+    ended = run(what, "--mnist", tmp_path, *(["--weights", str(tmp_path / "w")] if what == "train" else []))
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"The folder {tmp_path} holds neither train-images-idx3-ubyte nor train-images-idx3-ubyte.gz.\n"
+    )
+
+
+def test_bad_weights_are_said_in_plain_words(tmp_path: Path) -> None:
+    ended = run("evaluate", "--weights", tmp_path / "none")
+    assert ended.returncode == 1
+    assert ended.stderr == f"Cannot use the weights file {tmp_path / 'none'}: No such file or directory.\n"

@@ -1,0 +1,177 @@
+"""MNIST's loading, on small IDX files that the tests make, from folders and from a real HTTP server."""
+
+import gzip
+import hashlib
+import struct
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.classifier.pixels import DIGITS
+from model_training.data import MNIST_SHA256, DataError, Digits, Mnist, load_mnist
+from tests.data.make import compact
+
+CONTENTS = {
+    "train-images-idx3-ubyte": struct.pack(">4B3I", 0, 0, 8, 3, 2, 28, 28) + bytes(range(256)) * 6 + bytes(32),
+    "train-labels-idx1-ubyte": struct.pack(">4BI", 0, 0, 8, 1, 2) + bytes([3, 7]),
+    "t10k-images-idx3-ubyte": struct.pack(">4B3I", 0, 0, 8, 3, 1, 28, 28) + bytes(784),
+    "t10k-labels-idx1-ubyte": struct.pack(">4BI", 0, 0, 8, 1, 1) + bytes([5]),
+}
+CHECKSUMS = {name: hashlib.sha256(content).hexdigest() for name, content in CONTENTS.items()}
+FIRST, *_, LAST = CONTENTS
+
+
+class Mirror:
+    """An HTTP server with the four files, and what is wrong with it."""
+
+    def __init__(self) -> None:
+        self.files = {f"/mnist/{name}.gz": gzip.compress(content) for name, content in CONTENTS.items()}
+        self.cut: set[str] = set()
+        self.served: list[str] = []
+        mirror = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path not in mirror.files:
+                    return self.send_error(404)
+                content = mirror.files[self.path]
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                if self.path in mirror.cut:
+                    self.wfile.write(content[: len(content) // 2])
+                    return
+                self.wfile.write(content)
+                mirror.served.append(self.path)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/mnist"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def mirror() -> Iterator[Mirror]:
+    mirror = Mirror()
+    yield mirror
+    mirror.stop()
+
+
+def load(*mirrors: str, cache: Path) -> Mnist:
+    return load_mnist(mirrors=mirrors, cache=cache, checksums=CHECKSUMS)
+
+
+def assert_right(mnist: Mnist) -> None:
+    assert mnist.train.images.shape == (2, 28, 28)
+    assert mnist.train.images[0].ravel()[:300].tolist() == [i % 256 for i in range(300)]
+    assert mnist.train.labels.tolist() == [3, 7]
+    assert mnist.test.images.shape == (1, 28, 28)
+    assert mnist.test.labels.tolist() == [5]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_folder_is_read_raw_or_compressed(tmp_path: Path, compressed: bool) -> None:
+    for name, content in CONTENTS.items():
+        if compressed:
+            (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
+        else:
+            (tmp_path / name).write_bytes(content)
+    assert_right(load_mnist(tmp_path, checksums=CHECKSUMS))
+
+
+def test_a_folder_without_a_file_with_a_broken_or_with_a_wrong_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"The folder {tmp_path} holds neither {FIRST} nor {FIRST}.gz."):
+        load_mnist(tmp_path)
+    (tmp_path / f"{FIRST}.gz").write_bytes(gzip.compress(CONTENTS[FIRST])[:-9])
+    with pytest.raises(DataError, match=f"Cannot read {FIRST} in the folder {tmp_path}: "):
+        load_mnist(tmp_path)
+    (tmp_path / FIRST).write_bytes(CONTENTS[FIRST])
+    with pytest.raises(DataError, match=f"is not MNIST's: its SHA-256 is not {MNIST_SHA256[FIRST]}"):
+        load_mnist(tmp_path)
+
+
+def test_a_mirror_is_downloaded_once(tmp_path: Path, mirror: Mirror) -> None:
+    assert_right(load(mirror.url, cache=tmp_path))
+    assert mirror.served == list(mirror.files)
+    assert_right(load(mirror.url, cache=tmp_path))
+    assert mirror.served == list(mirror.files)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(CONTENTS)
+
+
+def test_a_spoilt_file_in_the_cache_is_downloaded_again(tmp_path: Path, mirror: Mirror) -> None:
+    load(mirror.url, cache=tmp_path)
+    (tmp_path / LAST).write_bytes(b"spoilt")
+    assert_right(load(mirror.url, cache=tmp_path))
+    assert mirror.served[4:] == [f"/mnist/{LAST}.gz"]
+
+
+def test_a_wrong_checksum_is_refused_and_nothing_of_it_kept(tmp_path: Path, mirror: Mirror) -> None:
+    mirror.files[f"/mnist/{FIRST}.gz"] = gzip.compress(b"something else")
+    with pytest.raises(DataError, match=rf"(?s)Cannot download {FIRST}.*{mirror.url}: .*does not match.*Run again"):
+        load(mirror.url, cache=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, mirror: Mirror) -> None:
+    del mirror.files[f"/mnist/{LAST}.gz"]
+    with pytest.raises(DataError, match=rf"Cannot download {LAST}\.\n{mirror.url}: 404 Client Error"):
+        load(mirror.url, cache=tmp_path)
+
+
+def test_a_mirror_that_is_not_there_is_passed_over(tmp_path: Path, mirror: Mirror) -> None:
+    gone = Mirror()
+    gone.stop()
+    with pytest.raises(DataError, match="Connection refused"):
+        load(gone.url, cache=tmp_path)
+    assert_right(load(gone.url, mirror.url, cache=tmp_path))
+
+
+def test_a_cut_connection_is_resumed_by_the_next_run(tmp_path: Path, mirror: Mirror) -> None:
+    mirror.cut = {f"/mnist/{LAST}.gz"}
+    with pytest.raises(DataError, match=f"Cannot download {LAST}"):
+        load(mirror.url, cache=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(set(CONTENTS) - {LAST})
+    mirror.cut = set()
+    assert_right(load(mirror.url, cache=tmp_path))
+    assert mirror.served == list(mirror.files)
+
+
+def test_mnist_holds_what_it_should(mnist: Mnist) -> None:
+    assert mnist.train.images.shape == (60_000, 28, 28)
+    assert mnist.test.images.shape == (10_000, 28, 28)
+    assert [len(mnist.train.only(digit).labels) for digit in DIGITS] == [6131, 6265]
+    assert [len(mnist.test.only(digit).labels) for digit in DIGITS] == [1010, 1028]
+
+
+def test_the_compact_copy_is_true(mnist: Mnist, digits: Digits, others: Digits) -> None:
+    for copy, original in zip((digits, others), compact(mnist.test).values(), strict=True):
+        assert (copy.images == original.images).all()
+        assert (copy.labels == original.labels).all()
+
+
+def test_only_keeps_the_digits_asked_for(others: Digits) -> None:
+    kept = others.only(1, 8)
+    assert np.unique(kept.labels, return_counts=True)[1].tolist() == [50, 50]
+    assert (kept.images[0] == others.images[others.labels == 1][0]).all()
+
+
+def test_a_split_is_stratified_and_loses_nothing(digits: Digits) -> None:
+    rest, held_out = digits.split(0.1, np.random.default_rng(0))
+    assert [len(held_out.only(digit).labels) for digit in DIGITS] == [101, 103]
+    assert [len(rest.only(digit).labels) for digit in DIGITS] == [909, 925]
+    together = [image.tobytes() for image in np.concatenate([rest.images, held_out.images])]
+    assert sorted(together) == sorted(image.tobytes() for image in digits.images)
+    again = digits.split(0.1, np.random.default_rng(0))
+    assert (again[1].images == held_out.images).all()

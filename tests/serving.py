@@ -1,0 +1,66 @@
+"""The service as users run it: another process, a real socket."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+START_SECONDS = 60
+
+
+@dataclass
+class Server:
+    """A running service."""
+
+    url: str
+    process: subprocess.Popen[str]
+    log: list[str]
+
+    def stop(self) -> int:
+        """Ask it to stop, and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=START_SECONDS)
+
+
+@contextmanager
+def serve(
+    *arguments: str,
+    python: str | Path = sys.executable,
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """Run `python -m app` on a free port until the block ends."""
+    command: Sequence[str] = [str(python), "-m", "app", "--port", "0", *arguments]
+    process = subprocess.Popen(
+        command,
+        cwd=directory,
+        env=os.environ | dict(environment or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    log: list[str] = []
+    address: str | None = None
+    try:
+        for line in process.stdout:
+            log.append(line)
+            if found := re.search(r"running on (http://\S+)", line):
+                address = found[1]
+                break
+        assert address, f"{command} did not start:\n{''.join(log)}"
+        reader = threading.Thread(target=log.extend, args=[process.stdout])
+        reader.start()  # or a full pipe would stop the service
+        yield Server(address, process, log)
+    finally:
+        process.terminate()
+        process.wait(timeout=START_SECONDS)
+        if address:
+            reader.join()
+        process.stdout.close()
