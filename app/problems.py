@@ -1,0 +1,61 @@
+"""Problem details (RFC 9457): the one shape in which the service says no."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from app.errors import Problem
+from app.schemas import ProblemDocument
+
+
+class ProblemResponse(JSONResponse):
+    """A problem document."""
+
+    media_type = "application/problem+json"
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Make every error of the service and of the framework a problem."""
+    for kind in (Problem, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, _handle)
+
+
+async def _handle(request: Request, error: Exception) -> ProblemResponse:
+    headers: Mapping[str, str] | None = None
+    match error:
+        case Problem():
+            status, code, title, detail = error.status, error.code, error.title, error.detail
+        case HTTPException():
+            phrase = HTTPStatus(error.status_code).phrase
+            status, code, title, headers = error.status_code, _slug(phrase), phrase, error.headers
+            detail = _EXPLANATIONS.get(status, f"{error.detail}.").format(request=request)
+        case RequestValidationError():
+            status, code, title = 422, "validation", "A parameter is not valid"
+            detail = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()) + "."
+        case _:
+            status, code, title = 500, "internal", "The service failed"
+            detail = "This is a fault of the service, not of the request. Its log has the trace under the request id."
+            headers = {"X-Request-ID": request.state.request_id}  # answered outside of the middleware that adds it
+    document = ProblemDocument(
+        type=f"/problems/{code}",
+        title=title,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        request_id=request.state.request_id,
+    )
+    return ProblemResponse(document.model_dump(), status, headers)
+
+
+_EXPLANATIONS = {
+    404: "There is nothing at {request.url.path}. See /docs for what there is.",
+    405: "{request.url.path} does not answer {request.method}. See /docs for what it answers.",
+}
+
+
+def _slug(phrase: str) -> str:
+    return phrase.lower().replace(" ", "-")

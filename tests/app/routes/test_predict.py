@@ -1,0 +1,216 @@
+"""`POST /predict` on a real socket, with the committed weights."""
+
+import io
+from collections.abc import Iterator
+
+import httpx2
+import numpy as np
+import pytest
+from PIL import Image
+
+from app import schemas
+from app.classifier import Classifier
+from app.classifier.weights import DEFAULT_PATH, load
+from model_training.data import Digits
+from model_training.evaluation import evaluate
+from tests.app.problems import assert_problem
+from tests.conftest import DATA
+from tests.serving import serve
+
+SEVEN = (DATA / "seven.png").read_bytes()
+THREE = (DATA / "three.png").read_bytes()
+MIB = 1024 * 1024
+
+TOO_LARGE = (413, "body-too-large", "The request body is too large")
+TOO_LARGE_DETAIL = "The body is larger than 12,582,912 bytes. Send a smaller file."
+MISSING = (422, "image-missing", "The request holds no image")
+
+
+def png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_a_form_and_a_bare_body_get_the_same_full_answer(client: httpx2.Client) -> None:
+    form = client.post("/predict", files={"file": SEVEN})
+    bare = client.post("/predict", content=SEVEN, headers={"Content-Type": "image/png"})
+    assert form.status_code == bare.status_code == 200
+    assert form.json() == bare.json()
+    answer = form.json()
+    probabilities = answer.pop("probabilities")
+    assert sum(probabilities.values()) == pytest.approx(1)
+    assert probabilities["7"] > 0.99
+    assert set(probabilities) == {"3", "7"}
+    metadata = load(DEFAULT_PATH).metadata
+    assert answer == {
+        "digit": 7,
+        "confident": True,
+        "image": {"format": "PNG", "width": 28, "height": 28, "inverted": False},
+        "model": {"name": "three-or-seven", "version": metadata.version},
+    }
+
+
+@pytest.mark.parametrize(
+    "content_type", ["image/jpeg", "application/octet-stream", "application/x-www-form-urlencoded"]
+)
+def test_the_bytes_of_a_bare_body_count_and_not_its_content_type(client: httpx2.Client, content_type: str) -> None:
+    response = client.post("/predict", content=THREE, headers={"Content-Type": content_type})
+    assert response.json()["digit"] == 3
+
+
+def test_other_fields_beside_the_image_are_ignored(client: httpx2.Client) -> None:
+    response = client.post("/predict", files={"file": THREE}, data={"comment": "a three"})
+    assert response.json()["digit"] == 3
+
+
+def test_all_test_images_are_read_as_well_as_evaluate_says(client: httpx2.Client, digits: Digits) -> None:
+    answers = []
+    for image in digits.images:
+        response = client.post("/predict", content=png(Image.fromarray(image)), headers={"Content-Type": "image/png"})
+        answers.append(response.json()["digit"])
+    errors = int((np.array(answers) != digits.labels).sum())
+    weights = load(DEFAULT_PATH)
+    assert errors == evaluate(Classifier(weights.parameters, weights.metadata.threshold), digits).errors
+    assert errors <= 10
+
+
+def variants(ink: np.ndarray) -> Iterator[tuple[str, Image.Image, str]]:
+    light = Image.fromarray(ink)
+    dark = Image.fromarray(255 - ink)
+    clear = Image.new("L", (28, 28), 0)
+    white = Image.new("L", (28, 28), 255)
+    yield "white on black", light, "PNG"
+    yield "black on white", dark, "PNG"
+    yield "black ink on transparency", Image.merge("RGBA", (clear, clear, clear, light)), "PNG"
+    yield "white ink on transparency", Image.merge("RGBA", (white, white, white, light)), "PNG"
+    yield "1-bit", dark.convert("1", dither=Image.Dither.NONE), "PNG"
+    yield "palette", dark.convert("P"), "PNG"
+    yield "16-bit grey", Image.fromarray(65535 - ink.astype(np.uint16) * 257), "PNG"
+    yield "JPEG", dark, "JPEG"
+    yield "BMP", dark, "BMP"
+    yield "WebP", dark, "WEBP"
+    yield "GIF", dark, "GIF"
+
+
+def test_every_way_to_store_a_digit_is_read(client: httpx2.Client, digits: Digits) -> None:
+    for digit in (3, 7):
+        for name, image, kind in variants(digits.only(digit).images[0]):
+            buffer = io.BytesIO()
+            image.save(buffer, kind)
+            answer = client.post("/predict", files={"file": buffer.getvalue()}).json()
+            assert answer.get("digit") == digit, f"{name}: {answer}"
+            assert answer["image"]["format"] == kind
+
+
+def test_a_text_file_is_no_image(client: httpx2.Client) -> None:
+    assert_problem(
+        client.post("/predict", files={"file": b"I am a seven, honestly"}),
+        415,
+        "image-format",
+        "The file is not an image of a known format",
+        "The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.",
+    )
+
+
+def test_an_empty_body_is_no_image(client: httpx2.Client) -> None:
+    detail = 'The body is empty. Send an image as the body or in the form field "file".'
+    assert_problem(client.post("/predict"), *MISSING, detail)
+
+
+def test_an_empty_file_is_no_image(client: httpx2.Client) -> None:
+    detail = 'The file in the field "file" is empty. Send an image.'
+    assert_problem(client.post("/predict", files={"file": b""}), *MISSING, detail)
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        ([("image", SEVEN)], '"image"'),
+        ([("image", SEVEN), ("bild", SEVEN)], '"image", "bild"'),
+        ([("file", SEVEN), ("file", SEVEN)], '"file", "file"'),
+        ([("ßüß", SEVEN)], '"ßüß"'),
+    ],
+)
+def test_a_wrong_field_is_named(client: httpx2.Client, files: list[tuple[str, bytes]], names: str) -> None:
+    detail = f'The form has {names}. Send one image in the field "file".'
+    assert_problem(client.post("/predict", files=files), *MISSING, detail)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "reason"),
+    [
+        ("multipart/form-data", b"x", ""),
+        ("multipart/form-data; boundary=b", b"no boundary here", ""),
+        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n", ""),
+        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nx', ""),
+        ("multipart/form-data; boundary=b", b"", ""),
+    ],
+)
+def test_a_broken_form_is_refused(client: httpx2.Client, content_type: str, body: bytes, reason: str) -> None:
+    response = client.post("/predict", content=body, headers={"Content-Type": content_type})
+    assert_problem(response, *MISSING, response.json()["detail"])
+
+
+def test_a_truncated_image_is_unreadable(client: httpx2.Client) -> None:
+    response = client.post("/predict", files={"file": SEVEN[:-60]})
+    detail = response.json()["detail"]
+    assert detail.startswith("The PNG image is truncated or corrupt (")
+    assert_problem(response, 422, "image-unreadable", "The image cannot be read", detail)
+
+
+def test_another_size_is_refused(client: httpx2.Client) -> None:
+    assert_problem(
+        client.post("/predict", files={"file": png(Image.new("L", (29, 28)))}),
+        422,
+        "image-size",
+        "The image does not have the right size",
+        "The image has 29 x 28 pixels. Send one of 28 x 28 pixels.",
+    )
+
+
+def test_too_many_pixels_are_refused() -> None:
+    with serve("--max-image-pixels", "784") as server:
+        assert_problem(
+            httpx2.post(f"{server.url}/predict", files={"file": png(Image.new("L", (28, 29)))}),
+            413,
+            "image-too-large",
+            "The image has too many pixels",
+            "The image has 28 x 29 pixels. Send at most 784 pixels.",
+        )
+
+
+def test_a_blank_image_is_refused(client: httpx2.Client) -> None:
+    assert_problem(
+        client.post("/predict", files={"file": png(Image.new("L", (28, 28), 255))}),
+        422,
+        "image-blank",
+        "The image shows nothing",
+        "The image is of one colour all over. Send one with a digit in it.",
+    )
+
+
+def test_a_body_over_the_limit_is_refused_declared_or_not(client: httpx2.Client) -> None:
+    assert_problem(client.post("/predict", content=bytes(60 * MIB)), *TOO_LARGE, TOO_LARGE_DETAIL)
+    assert_problem(client.post("/predict", files={"file": bytes(60 * MIB)}), *TOO_LARGE, TOO_LARGE_DETAIL)
+    chunks = (bytes(MIB) for _ in range(60))
+    assert_problem(client.post("/predict", content=chunks), *TOO_LARGE, TOO_LARGE_DETAIL)
+    assert client.post("/predict", files={"file": SEVEN}).json()["digit"] == 7
+
+
+def test_a_file_of_several_megabytes_is_read(client: httpx2.Client, digits: Digits) -> None:
+    """One that Starlette would spool to a disk, which may be read-only."""
+    padded = png(Image.fromarray(digits.images[0])) + bytes(11 * MIB)
+    assert client.post("/predict", files={"file": padded}).json()["digit"] == digits.labels[0]
+
+
+def test_every_answer_is_in_the_openapi_schema(client: httpx2.Client) -> None:
+    operation = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
+    assert set(operation["responses"]) == {"200", "413", "415", "422"}
+    assert set(operation["requestBody"]["content"]) == {
+        "multipart/form-data",
+        *(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif")),
+    }
+    for status in ("413", "415", "422"):
+        described = operation["responses"][status]["content"]["application/problem+json"]["schema"]
+        assert described == schemas.ProblemDocument.model_json_schema()

@@ -1,0 +1,56 @@
+"""`python -m app` from outside: what it prints and how it ends."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+
+from tests.serving import serve
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "app", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+
+
+def test_bad_weights_stop_the_start_with_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    ended = run("--weights", str(path))
+    assert ended.returncode == 1
+    assert ended.stderr == f"Cannot use the weights file {path}: No such file or directory.\n"
+
+
+def test_a_bad_setting_stops_the_start_with_one_sentence() -> None:
+    ended = run("--port", "70000")
+    assert ended.returncode == 1
+    assert ended.stderr == "The setting port cannot be used: Input should be less than or equal to 65535.\n"
+
+
+def test_an_unknown_option_is_refused() -> None:
+    ended = run("--prot", "80")
+    assert ended.returncode == 2
+    assert "unrecognized arguments: --prot" in ended.stderr
+
+
+def test_a_taken_port_stops_the_start() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ended = run("--port", str(taken.getsockname()[1]))
+    assert ended.returncode != 0
+    assert "address already in use" in ended.stderr
+
+
+def test_the_command_line_wins_over_the_environment() -> None:
+    with serve("--max-body-bytes", "1024", environment={"THREE_OR_SEVEN_MAX_BODY_BYTES": "2048"}) as server:
+        assert httpx2.post(f"{server.url}/predict", content=bytes(1500)).status_code == 413
+    with serve(environment={"THREE_OR_SEVEN_MAX_BODY_BYTES": "2048"}) as server:
+        assert httpx2.post(f"{server.url}/predict", content=bytes(1500)).status_code == 415
+
+
+def test_sigterm_ends_it_with_0_from_any_directory(tmp_path: Path) -> None:
+    with serve(directory=tmp_path) as server:
+        assert httpx2.get(f"{server.url}/readyz").status_code == 200
+        assert server.stop() == 0

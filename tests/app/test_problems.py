@@ -1,0 +1,58 @@
+"""What the framework refuses has the same shape as what the service refuses."""
+
+import httpx2
+from starlette.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+from tests.app.problems import assert_problem
+
+
+def test_an_unknown_path(client: httpx2.Client) -> None:
+    assert_problem(
+        client.get("/nowhere"),
+        404,
+        "not-found",
+        "Not Found",
+        "There is nothing at /nowhere. See /docs for what there is.",
+    )
+
+
+def test_a_method_that_a_path_does_not_answer(client: httpx2.Client) -> None:
+    response = client.get("/predict")
+    assert response.headers["allow"] == "POST"
+    assert_problem(
+        response,
+        405,
+        "method-not-allowed",
+        "Method Not Allowed",
+        "/predict does not answer GET. See /docs for what it answers.",
+    )
+
+
+def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service() -> None:
+    app = create_app(Settings())
+
+    @app.get("/double")
+    async def double(number: int) -> int:
+        return 2 * number
+
+    @app.get("/fail")
+    async def fail() -> None:
+        raise RuntimeError("secret")
+
+    client = TestClient(app, raise_server_exceptions=False)
+    assert_problem(
+        client.get("/double", params={"number": "x"}),
+        422,
+        "validation",
+        "A parameter is not valid",
+        "query.number: Input should be a valid integer, unable to parse string as an integer.",
+    )
+    assert_problem(
+        client.get("/fail"),
+        500,
+        "internal",
+        "The service failed",
+        "This is a fault of the service, not of the request. Its log has the trace under the request id.",
+    )
