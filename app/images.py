@@ -14,12 +14,18 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from app.classifier.pixels import IMAGE_SHAPE
-from app.errors import ImageBlank, ImageFormat, ImageSize, ImageTooLarge, ImageUnreadable
+from app.errors import ImageBlank, ImageFormat, ImageSize, ImageTooLarge, ImageUnreadable, Problem
 
 Grey = NDArray[np.uint8]
 
 LEAST_CONTRAST = 16
 """Of 255: below this, what differs from the ground is the noise of a scan or of JPEG, not ink."""
+
+FULL_INK = 240
+"""Of 255: ink that is this light on black needs no stretching; MNIST's own images are."""
+
+GROUND_SPREAD = 3
+"""Levels within this many median absolute deviations of the ground are ground: paper has grain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +47,39 @@ def read_digit(data: bytes, max_pixels: int) -> DigitImage:
     Of an animation the first frame counts.
     Raises ImageFormat, ImageUnreadable, ImageTooLarge, ImageSize or ImageBlank.
     """
-    image = _open(data)
+    plugin = _plugin_for(data)
+    if plugin is None:
+        raise ImageFormat("The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.")
+    try:
+        image = plugin(BytesIO(data))  # reads the header; Pillow's own Image.open would try forty more formats
+        _check_size(image, max_pixels)
+        image.load()
+    except Problem:
+        raise
+    except Image.DecompressionBombError:  # of WebP and GIF, Pillow itself measures the canvas
+        raise ImageTooLarge(f"The image is too large. Send at most {max_pixels:,} pixels.") from None
+    except Exception as error:  # Pillow's decoders raise many types for corrupt data, and name no common one
+        raise ImageUnreadable(
+            f"The {plugin.format} image is truncated or corrupt. Save it again and send it whole."
+        ) from error
+    pixels, inverted = _light_on_dark(_to_grey(_upright(image)))
+    return DigitImage(pixels, image.format or "", *image.size, inverted)
+
+
+def _check_size(image: ImageFile, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         raise ImageTooLarge(f"The image has {width} x {height} pixels. Send at most {max_pixels:,} pixels.")
     if (height, width) != IMAGE_SHAPE:
         raise ImageSize(f"The image has {width} x {height} pixels. Send one of 28 x 28 pixels.")
-    try:
-        grey = _to_grey(ImageOps.exif_transpose(image))
-    except Exception as error:  # Pillow's decoders raise many types for corrupt data, and name no common one
-        raise ImageUnreadable(_unreadable(image.format, error)) from error
-    pixels, inverted = _light_on_dark(grey)
-    return DigitImage(pixels, image.format or "", width, height, inverted)
 
 
-def _open(data: bytes) -> ImageFile:
-    """Read the header alone. Pillow's own `Image.open` would try forty more formats."""
-    plugin = _plugin_for(data)
-    if plugin is None:
-        raise ImageFormat("The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.")
+def _upright(image: ImageFile) -> Image.Image:
+    """Undo the rotation that a camera noted in EXIF."""
     try:
-        return plugin(BytesIO(data))
-    except Exception as error:  # as above
-        raise ImageUnreadable(_unreadable(plugin.format, error)) from error
+        return ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001  # a note that cannot be read, which may raise anything, spoils no image
+        return image
 
 
 def _plugin_for(data: bytes) -> type[ImageFile] | None:
@@ -81,14 +97,11 @@ def _plugin_for(data: bytes) -> type[ImageFile] | None:
     return None
 
 
-def _unreadable(name: str | None, error: Exception) -> str:
-    return f"The {name} image is truncated or corrupt ({error}). Save it again and send it whole."
-
-
 def _to_grey(image: Image.Image) -> Grey:
-    """Decode to luminance (height, width), with transparency flattened."""
+    """Luminance (height, width), with transparency flattened."""
     if image.mode.startswith("I;16"):
-        return (np.asarray(image) >> 8).astype(np.uint8)
+        levels = np.asarray(image)
+        return np.asarray(levels * (255 / max(levels.max(), 1)), np.uint8)  # 12-bit values in 16 bits are common
     if image.has_transparency_data:
         grey, alpha = np.moveaxis(np.asarray(image.convert("RGBA").convert("LA")), 2, 0)
         return _flatten(grey, alpha)
@@ -98,24 +111,31 @@ def _to_grey(image: Image.Image) -> Grey:
 def _flatten(grey: Grey, alpha: Grey) -> Grey:
     """Lay a transparent image on the ground that it was meant for.
 
-    Where little is opaque, that is the ink, and the ground is black or white, whichever is farther from it.
-    Where most is opaque, the paper was drawn too, and the holes are filled with its commonest level, the median.
+    If what is opaque shows light and dark, it is a picture of its own, and holes get its commonest level, the median.
+    If it is of one colour, its outline is the picture, and black or white is laid under it, whichever differs more.
     """
-    if not alpha.any():
+    opaque = grey[alpha > alpha.max() // 2]
+    if not opaque.size:
         return np.zeros_like(grey)
-    if alpha.mean() > 127:
-        ground = float(np.median(grey[alpha > 127]))
-    else:
-        ground = 255.0 if np.average(grey, weights=alpha) < 128 else 0.0
+    darkest, typical, lightest = np.percentile(opaque, (5, 50, 95))
+    contrasting = 255 if typical < 128 else 0
+    ground = typical if lightest - darkest > 127 else contrasting
     opacity = alpha / np.float32(255)
-    return np.rint(grey * opacity + ground * (1 - opacity)).astype(np.uint8)
+    return np.asarray(np.rint(grey * opacity + ground * (1 - opacity)), np.uint8)
 
 
 def _light_on_dark(grey: Grey) -> tuple[Grey, bool]:
-    """Invert an image whose ink is darker than its ground; say whether it was."""
-    darkest, lightest = int(grey.min()), int(grey.max())
-    if lightest - darkest < LEAST_CONTRAST:
-        raise ImageBlank("The image is of one colour all over. Send one with a digit in it.")
+    """Make the ground black and the ink white; say whether the ink was darker than its ground.
+
+    A clean image on black or white keeps each level.
+    """
     ground = np.median(grey)  # ink covers less than half
-    inverted = bool(ground - darkest > lightest - ground)
-    return (255 - grey if inverted else grey), inverted
+    if inverted := bool(ground - grey.min() > grey.max() - ground):
+        grey, ground = 255 - grey, 255 - ground
+    black = ground + GROUND_SPREAD * np.median(np.abs(grey - ground))
+    white = float(grey.max())
+    if white - black < LEAST_CONTRAST:
+        raise ImageBlank("The image is of one colour all over. Send one with a digit in it.")
+    if black > 0 or white < FULL_INK:
+        grey = (np.clip((grey - black) / (white - black), 0, 1) * 255).round().astype(np.uint8)
+    return grey, inverted

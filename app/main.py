@@ -22,6 +22,7 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Tells a handwritten 3 from a 7.",
         version=__version__,
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.include_router(predict.router(classifier, weights.metadata, settings))
     app.include_router(health.router)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from app.errors import Problem
@@ -20,7 +21,7 @@ class ProblemResponse(JSONResponse):
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Make every error of the service and of the framework a problem."""
-    for kind in (Problem, HTTPException, RequestValidationError, Exception):
+    for kind in (Problem, HTTPException, RequestValidationError, ClientDisconnect, Exception):
         app.add_exception_handler(kind, _handle)
 
 
@@ -36,6 +37,8 @@ async def _handle(request: Request, error: Exception) -> ProblemResponse:
         case RequestValidationError():
             status, code, title = 422, "validation", "A parameter is not valid"
             detail = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()) + "."
+        case ClientDisconnect():  # nobody is left to read this, and it is no fault to be logged
+            status, code, title, detail = 400, "client-disconnect", "The client left", "The body did not arrive whole."
         case _:
             status, code, title = 500, "internal", "The service failed"
             detail = "This is a fault of the service, not of the request. Its log has the trace under the request id."
@@ -52,8 +55,8 @@ async def _handle(request: Request, error: Exception) -> ProblemResponse:
 
 
 _EXPLANATIONS = {
-    404: "There is nothing at {request.url.path}. See /docs for what there is.",
-    405: "{request.url.path} does not answer {request.method}. See /docs for what it answers.",
+    404: "There is nothing at this path. See /docs for what there is.",
+    405: "This path does not answer {request.method}. See /docs for what it answers.",
 }
 
 

@@ -14,7 +14,7 @@ def test_an_unknown_path(client: httpx2.Client) -> None:
         404,
         "not-found",
         "Not Found",
-        "There is nothing at /nowhere. See /docs for what there is.",
+        "There is nothing at this path. See /docs for what there is.",
     )
 
 
@@ -26,7 +26,7 @@ def test_a_method_that_a_path_does_not_answer(client: httpx2.Client) -> None:
         405,
         "method-not-allowed",
         "Method Not Allowed",
-        "/predict does not answer GET. See /docs for what it answers.",
+        "This path does not answer GET. See /docs for what it answers.",
     )
 
 
