@@ -52,7 +52,7 @@ class Trainer:
             raise ValueError(f"{len(training.labels)} training images do not fill a batch of {settings.batch_size}")
         self._training, self._settings = training, settings
         self._validation = to_input(validation.images), targets(validation)
-        self._rng = np.random.Generator(np.random.SFC64(settings.seed))
+        self._rng = np.random.default_rng(settings.seed)
         flat = np.empty(size(settings.architecture), np.float32)
         initialize(flat, settings.architecture, self._rng)
         self.parameters = as_layers(flat, settings.architecture)
