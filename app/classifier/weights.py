@@ -69,9 +69,12 @@ def load(path: Path) -> Weights:
         metadata = _read_metadata(content)
         parameters = _to_parameters(tensors, metadata.architecture)
         _check(parameters, metadata)
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise WeightsError(f"Cannot use the weights file {path}: {reason}.") from error
+    except OSError as error:
+        raise WeightsError(f"Cannot use the weights file {path}: {error.strerror}.") from error
+    except (SafetensorError, ValueError, TypeError, RecursionError) as error:
+        raise WeightsError(f"Cannot use the weights file {path}: {error}.") from error
+    except KeyError as error:
+        raise WeightsError(f"Cannot use the weights file {path}: it holds tensors of the type {error}.") from error
     return Weights(parameters, metadata, hashlib.sha256(content).hexdigest())
 
 
@@ -97,10 +100,18 @@ def save(path: Path, parameters: Parameters, metadata: Metadata) -> None:
 def _read_metadata(content: bytes) -> Metadata:
     # A safetensors file begins with the length of its JSON header in 8 bytes, little-endian.
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    fields = json.loads(header.get("__metadata__", {})[METADATA_KEY])
+    fields = json.loads(header.get("__metadata__", {}).get(METADATA_KEY, "null"))
+    if not isinstance(fields, dict):
+        raise ValueError(f"its metadata has no object {METADATA_KEY!r}")
+    for name, kind in _REQUIRED.items():
+        if not isinstance(fields.get(name), kind):
+            raise ValueError(f"its metadata has no proper {name!r}")
     if fields["format_version"] != FORMAT_VERSION:
         raise ValueError(f"its format version is {fields['format_version']}, and this program reads {FORMAT_VERSION}")
     return Metadata(**fields | {name: tuple(fields[name]) for name in ("architecture", "digits")})
+
+
+_REQUIRED = {"format_version": int, "version": str, "architecture": list, "digits": list, "threshold": float}
 
 
 def _to_tensors(parameters: Parameters) -> dict[str, NDArray[Any]]:
@@ -125,8 +136,10 @@ def _check(parameters: Parameters, metadata: Metadata) -> None:
         raise ValueError(f"it tells the digits {metadata.digits} apart, not {DIGITS}")
     if not 0.5 <= metadata.threshold <= 1:
         raise ValueError(f"its threshold {metadata.threshold} is not in the range 0.5 to 1")
-    if (units[0], units[-1]) != (IMAGE_SHAPE[0] * IMAGE_SHAPE[1], len(DIGITS)):
+    if (units[:1], units[-1:]) != ((IMAGE_SHAPE[0] * IMAGE_SHAPE[1],), (len(DIGITS),)):
         raise ValueError(f"its architecture {units} does not lead from 784 pixels to 2 digits")
+    if len(parameters) != len(units) - 1:
+        raise ValueError(f"it has {len(parameters)} layers, and its architecture is {units}")
     for index, (W, b) in enumerate(parameters):
         shapes = (units[index : index + 2], units[index + 1 : index + 2])
         if (W.shape, b.shape) != shapes:

@@ -84,8 +84,10 @@ def test_a_failed_save_leaves_the_earlier_file_and_nothing_else(
 
 
 def test_weights_that_could_not_be_loaded_are_not_saved(tmp_path: Path, parameters: Parameters) -> None:
-    with pytest.raises(ValueError, match="threshold 2 is not in the range"):
-        save(tmp_path / "weights", parameters, replace(METADATA, threshold=2))
+    with pytest.raises(ValueError, match=r"threshold 2\.0 is not in the range"):
+        save(tmp_path / "weights", parameters, replace(METADATA, threshold=2.0))
+    with pytest.raises(ValueError, match="it has 1 layers, and its architecture is"):
+        save(tmp_path / "weights", parameters[:1], METADATA)
     assert not list(tmp_path.iterdir())
 
 
@@ -100,15 +102,17 @@ GOOD = {"version": "1", "format_version": 1, "architecture": [784, 3, 2], "digit
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        (None, "'three-or-seven'"),
+        (None, r"its metadata has no object 'three-or-seven'"),
         ("{", "Expecting property name"),
-        ("[]", "list indices"),
-        (json.dumps({}), "'format_version'"),
+        ("[]", r"its metadata has no object 'three-or-seven'"),
+        ("[" * 100_000, "maximum recursion depth"),
+        (json.dumps({}), "its metadata has no proper 'format_version'"),
+        (json.dumps(GOOD | {"version": 1}), "its metadata has no proper 'version'"),
         (json.dumps(GOOD | {"format_version": 2}), "its format version is 2, and this program reads 1"),
         (json.dumps(GOOD | {"surprise": 1}), "unexpected keyword argument 'surprise'"),
         (json.dumps(GOOD | {"digits": [3, 8]}), r"it tells the digits \(3, 8\) apart, not \(3, 7\)"),
         (json.dumps(GOOD | {"threshold": 0.2}), "its threshold 0.2 is not in the range 0.5 to 1"),
-        (json.dumps(GOOD | {"threshold": "high"}), "not supported between"),
+        (json.dumps(GOOD | {"threshold": "high"}), "its metadata has no proper 'threshold'"),
         (json.dumps(GOOD | {"architecture": [784, 4, 2]}), r"its layer 0 has the shapes \(784, 3\) and \(3,\), not"),
         (json.dumps(GOOD | {"architecture": [784, 2]}), r"it holds the tensors \['0.W', '0.b', '1.W', '1.b'\], not"),
         (json.dumps(GOOD | {"architecture": []}), r"it holds the tensors .*, not \[\]"),
@@ -125,17 +129,31 @@ def test_metadata_that_does_not_fit_is_refused_in_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason"),
+    ("layer", "reason"),
     [
-        (lambda a: a.astype(np.float64), "its layer 0 is of float64 and float32, not float32"),
-        (lambda a: a * np.float32(np.nan), "its layer 0 has values that are not finite"),
-        (lambda a: a[:-1], r"its layer 0 has the shapes \(783, 3\) and \(3,\)"),
+        (lambda W, b: (W.astype(np.float64), b), "its layer 0 is of float64 and float32, not float32"),
+        (lambda W, b: (W * np.float32(np.nan), b), "its layer 0 has values that are not finite"),
+        (lambda W, b: (W, b + np.float32(np.inf)), "its layer 0 has values that are not finite"),
+        (lambda W, b: (W[:-1], b), r"its layer 0 has the shapes \(783, 3\) and \(3,\)"),
     ],
 )
-def test_tensors_that_do_not_fit_are_refused(tmp_path: Path, parameters: Parameters, spoil: Any, reason: str) -> None:
+def test_tensors_that_do_not_fit_are_refused(tmp_path: Path, parameters: Parameters, layer: Any, reason: str) -> None:
     first, second = parameters
-    write(tmp_path / "weights", (Layer(spoil(first.W), first.b), second), json.dumps(GOOD))
+    write(tmp_path / "weights", (Layer(*layer(*first)), second), json.dumps(GOOD))
     with pytest.raises(WeightsError, match=reason):
+        load(tmp_path / "weights")
+
+
+def test_a_file_without_tensors_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "weights", (), json.dumps(GOOD | {"architecture": []}))
+    with pytest.raises(WeightsError, match=r"its architecture \(\) does not lead from 784 pixels to 2 digits"):
+        load(tmp_path / "weights")
+
+
+def test_a_type_that_numpy_does_not_have_is_refused(tmp_path: Path) -> None:
+    header = json.dumps({"0.W": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}).encode()
+    (tmp_path / "weights").write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
+    with pytest.raises(WeightsError, match="it holds tensors of the type 'BF16'"):
         load(tmp_path / "weights")
 
 
