@@ -47,7 +47,7 @@ def train(
     hidden: Annotated[tuple[int, int], typer.Option(min=1, help="Units of the two hidden layers.")] = DEFAULTS.hidden,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = DEFAULTS.epochs,
     batch_size: Annotated[int, typer.Option(min=1, max=1024, help="Images a step.")] = DEFAULTS.batch_size,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Adam's, at the start.")] = DEFAULTS.learning_rate,
+    learning_rate: Annotated[float, typer.Option(min=0, max=1, help="Adam's, at the start.")] = DEFAULTS.learning_rate,
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = DEFAULTS.seed,
 ) -> None:
     """Train on MNIST's threes and sevens and write the weights file.

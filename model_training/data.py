@@ -4,10 +4,11 @@ import gzip
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pooch
@@ -24,8 +25,6 @@ MNIST_SHA256 = {
 
 MIRRORS = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"]
 """Tried in this order. Each serves the four files with `.gz` behind their names."""
-
-Downloader = Callable[[str, Any, Any], None]
 
 
 class DataError(Exception):
@@ -68,7 +67,6 @@ def load_mnist(
     mirrors: Sequence[str] = MIRRORS,
     cache: Path | None = None,
     checksums: Mapping[str, str] = MNIST_SHA256,
-    downloader: Downloader | None = None,
 ) -> Mnist:
     """Read MNIST from `folder` (raw or .gz) or, without one, from `cache`, filled from the first mirror that works.
 
@@ -79,7 +77,7 @@ def load_mnist(
         contents = {name: _read(folder, name, checksums[name]) for name in checksums}
     else:
         cache = cache or Path(pooch.os_cache("three-or-seven"))
-        contents = {name: _fetch(name, mirrors, cache, checksums, downloader).read_bytes() for name in checksums}
+        contents = {name: _fetch(name, mirrors, cache, checksums).read_bytes() for name in checksums}
     arrays = {name: _parse_idx(content) for name, content in contents.items()}
     return Mnist(
         train=Digits(arrays["train-images-idx3-ubyte"], arrays["train-labels-idx1-ubyte"]),
@@ -95,22 +93,20 @@ def _read(folder: Path, name: str, checksum: str) -> bytes:
             content = gzip.decompress((folder / f"{name}.gz").read_bytes())
     except FileNotFoundError:
         raise DataError(f"The folder {folder} holds neither {name} nor {name}.gz.") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"Cannot read {name} in the folder {folder}: {error}.") from error
     if hashlib.sha256(content).hexdigest() != checksum:
         raise DataError(f"The file {name} in the folder {folder} is not MNIST's: its SHA-256 is not {checksum}.")
     return content
 
 
-def _fetch(
-    name: str, mirrors: Sequence[str], cache: Path, checksums: Mapping[str, str], downloader: Downloader | None
-) -> Path:
+def _fetch(name: str, mirrors: Sequence[str], cache: Path, checksums: Mapping[str, str]) -> Path:
     failures = []
     for mirror in mirrors:
         registry = pooch.create(path=cache, base_url=f"{mirror.rstrip('/')}/", registry=dict(checksums))
         try:
-            return Path(registry.fetch(name, downloader=_gunzipping(downloader or pooch.HTTPDownloader())))
-        except (requests.RequestException, OSError, EOFError, ValueError) as error:
+            return Path(registry.fetch(name, downloader=_download_gz))
+        except (requests.RequestException, OSError, EOFError, zlib.error, ValueError) as error:
             failures.append(f"{mirror}: {error}")
     raise DataError(
         f"Cannot download {name}.\n" + "\n".join(failures) + "\nRun again to resume, name another mirror,"
@@ -118,17 +114,13 @@ def _fetch(
     )
 
 
-def _gunzipping(download: Downloader) -> Downloader:
+def _download_gz(url: str, output_file: str, registry: pooch.Pooch) -> None:
     """Download `<url>.gz` and store what is in it, so that pooch checks the uncompressed contents."""
-
-    def fetch(url: str, output_file: Any, registry: Any) -> None:
-        with tempfile.TemporaryFile() as compressed:
-            download(f"{url}.gz", compressed, registry)
-            compressed.seek(0)
-            with gzip.open(compressed) as content, Path(output_file).open("wb") as output:
-                shutil.copyfileobj(content, output)
-
-    return fetch
+    with tempfile.TemporaryFile() as compressed:
+        pooch.HTTPDownloader()(f"{url}.gz", compressed, registry)
+        compressed.seek(0)
+        with gzip.open(compressed) as content, Path(output_file).open("wb") as output:
+            shutil.copyfileobj(content, output)
 
 
 def _parse_idx(content: bytes) -> NDArray[np.uint8]:

@@ -1,4 +1,6 @@
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from model_training.augmentation import Augmentation, Field, sample
 from model_training.data import Digits
@@ -45,6 +47,44 @@ def test_images_do_not_leak_into_their_neighbours_in_the_batch() -> None:
 def test_without_distortion_nothing_changes(digits: Digits) -> None:
     still = Augmentation(rotation=0, scale=0, shear=0, shift=0, elastic=0)
     assert (still(digits.images[:50], np.random.default_rng(0)) == digits.images[:50]).all()
+
+
+def second_moments(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(n, 2, 2): variances and covariance of x and y, weighted by ink."""
+    y, x = np.mgrid[:28, :28]
+    points = np.stack([x.ravel(), y.ravel()])
+    return np.stack([np.cov(points, aweights=image.ravel()) for image in images])
+
+
+BAR = np.zeros((1, 28, 28), np.uint8)
+BAR[0, 13:15, 6:22] = 255
+STILL = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
+
+
+def test_rotation_turns_both_ways_by_no_more_than_was_asked() -> None:
+    turned = Augmentation(**STILL | {"rotation": 30})(np.repeat(BAR, 300, 0), np.random.default_rng(0))
+    moments = second_moments(turned)
+    angles = np.rad2deg(0.5 * np.arctan2(2 * moments[:, 0, 1], moments[:, 0, 0] - moments[:, 1, 1]))
+    assert angles.min() == pytest.approx(-30, abs=2)
+    assert angles.max() == pytest.approx(30, abs=2)
+    assert angles.mean() == pytest.approx(0, abs=3)
+
+
+def test_scale_makes_larger_and_smaller_by_no_more_than_was_asked() -> None:
+    scaled = Augmentation(**STILL | {"scale": 0.3})(np.repeat(BAR, 300, 0), np.random.default_rng(0))
+    lengths = np.sqrt(second_moments(scaled)[:, 0, 0] / second_moments(BAR)[0, 0, 0])
+    assert lengths.min() == pytest.approx(np.exp(-0.3), abs=0.03)
+    assert lengths.max() == pytest.approx(np.exp(0.3), abs=0.03)
+
+
+def test_shear_slants_upright_strokes_and_leaves_level_ones() -> None:
+    shear = Augmentation(**STILL | {"shear": 0.5})
+    upright = second_moments(shear(np.repeat(BAR.swapaxes(1, 2), 300, 0), np.random.default_rng(0)))
+    slants = upright[:, 0, 1] / upright[:, 1, 1]
+    assert slants.min() == pytest.approx(-0.5, abs=0.05)
+    assert slants.max() == pytest.approx(0.5, abs=0.05)
+    level = second_moments(shear(np.repeat(BAR, 300, 0), np.random.default_rng(0)))
+    assert np.abs(level[:, 0, 1] / level[:, 0, 0]).max() < 0.02
 
 
 def test_each_copy_differs_and_keeps_most_of_the_ink(digits: Digits) -> None:

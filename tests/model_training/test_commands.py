@@ -19,8 +19,8 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "model_training", *map(str, arguments)]
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "200"}
+def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "200", **environment}
     return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=300, env=environment)
 
 
@@ -96,3 +96,15 @@ def test_bad_weights_are_said_in_plain_words(tmp_path: Path) -> None:
     ended = run("evaluate", "--weights", tmp_path / "none")
     assert ended.returncode == 1
     assert ended.stderr == f"Cannot use the weights file {tmp_path / 'none'}: No such file or directory.\n"
+
+
+def test_the_mirror_can_be_named_on_the_command_line_and_in_the_environment(tmp_path: Path) -> None:
+    """Both mirrors are asked for the first file; that what they serve is used is proven in `test_data`."""
+    for arguments, environment in (
+        (["--mirror", "http://127.0.0.1:9/mine"], {}),
+        ([], {"THREE_OR_SEVEN_MIRRORS": "http://127.0.0.1:9/mine"}),
+    ):
+        ended = run("evaluate", *arguments, THREE_OR_SEVEN_MNIST="", XDG_CACHE_HOME=str(tmp_path), **environment)
+        assert ended.returncode == 1
+        assert "Cannot download train-images-idx3-ubyte.\nhttp://127.0.0.1:9/mine: " in ended.stderr
+        assert "amazonaws" not in ended.stderr

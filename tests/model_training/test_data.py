@@ -23,6 +23,8 @@ CONTENTS = {
 }
 CHECKSUMS = {name: hashlib.sha256(content).hexdigest() for name, content in CONTENTS.items()}
 FIRST, *_, LAST = CONTENTS
+SPOILT_GZ = gzip.compress(CONTENTS[FIRST])[:20] + b"\xff" * 100
+"""Its header is right, its deflated contents are not."""
 
 
 class Mirror:
@@ -45,8 +47,8 @@ class Mirror:
                 if self.path in mirror.cut:
                     self.wfile.write(content[: len(content) // 2])
                     return
-                self.wfile.write(content)
                 mirror.served.append(self.path)
+                self.wfile.write(content)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -97,6 +99,9 @@ def test_a_folder_without_a_file_with_a_broken_or_with_a_wrong_one_is_refused(tm
     (tmp_path / f"{FIRST}.gz").write_bytes(gzip.compress(CONTENTS[FIRST])[:-9])
     with pytest.raises(DataError, match=f"Cannot read {FIRST} in the folder {tmp_path}: "):
         load_mnist(tmp_path)
+    (tmp_path / f"{FIRST}.gz").write_bytes(SPOILT_GZ)
+    with pytest.raises(DataError, match=f"Cannot read {FIRST} in the folder {tmp_path}: "):
+        load_mnist(tmp_path)
     (tmp_path / FIRST).write_bytes(CONTENTS[FIRST])
     with pytest.raises(DataError, match=f"is not MNIST's: its SHA-256 is not {MNIST_SHA256[FIRST]}"):
         load_mnist(tmp_path)
@@ -122,6 +127,13 @@ def test_a_wrong_checksum_is_refused_and_nothing_of_it_kept(tmp_path: Path, mirr
     with pytest.raises(DataError, match=rf"(?s)Cannot download {FIRST}.*{mirror.url}: .*does not match.*Run again"):
         load(mirror.url, cache=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_spoilt_file_on_one_mirror_is_taken_from_the_next(tmp_path: Path, mirror: Mirror) -> None:
+    spoilt = Mirror()
+    spoilt.files[f"/mnist/{FIRST}.gz"] = SPOILT_GZ
+    assert_right(load(spoilt.url, mirror.url, cache=tmp_path))
+    spoilt.stop()
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, mirror: Mirror) -> None:

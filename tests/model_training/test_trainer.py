@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
+from app.classifier.network import Array, Parameters
+from model_training.backprop import Backpropagation
 from model_training.data import Digits
+from model_training.optimizer import Adam
 from model_training.trainer import Trainer, TrainingSettings, targets
 
 SHORT = TrainingSettings(hidden=(32, 16), epochs=6, batch_size=64, learning_rate=0.01)
@@ -37,3 +40,30 @@ def test_too_few_images_are_refused(digits: Digits) -> None:
     few = Digits(digits.images[:10], digits.labels[:10])
     with pytest.raises(ValueError, match="10 training images do not fill a batch of 64"):
         Trainer(few, few, SHORT)
+
+
+def test_the_learning_rate_falls_to_0_along_half_a_cosine(digits: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    step = Adam.step
+
+    def recorded(self: Adam, gradient: Array, learning_rate: float) -> None:
+        rates.append(learning_rate)
+        step(self, gradient, learning_rate)
+
+    monkeypatch.setattr(Adam, "step", recorded)
+    list(Trainer(digits, digits, SHORT).epochs())
+    progress = np.arange(len(rates)) / len(rates)
+    assert rates == pytest.approx(0.01 * (1 + np.cos(np.pi * progress)) / 2)
+
+
+def test_every_epoch_sees_other_copies(digits: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bytes] = []
+    call = Backpropagation.__call__
+
+    def recorded(self: Backpropagation, parameters: Parameters, inputs: Array, targets: Array) -> float:
+        seen.extend(row.tobytes() for row in inputs)
+        return call(self, parameters, inputs, targets)
+
+    monkeypatch.setattr(Backpropagation, "__call__", recorded)
+    list(Trainer(digits, digits, SHORT).epochs())
+    assert len(set(seen)) == len(seen) == 6 * 31 * 64
