@@ -51,7 +51,7 @@ def read_digit(data: bytes, max_pixels: int) -> DigitImage:
     if plugin is None:
         raise ImageFormat("The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.")
     try:
-        image = plugin(BytesIO(data))  # reads the header; Pillow's own Image.open would try forty more formats
+        image = plugin(BytesIO(data))  # reads the header alone
         _check_size(image, max_pixels)
         image.load()
     except Problem:
@@ -83,7 +83,10 @@ def _upright(image: ImageFile) -> Image.Image:
 
 
 def _plugin_for(data: bytes) -> type[ImageFile] | None:
-    """The format by its signature, whatever the Content-Type or the file's name says."""
+    """The format by its signature, whatever the Content-Type or the file's name says.
+
+    Pillow's Image.open knows signatures too, but cannot tell a broken PNG from what was never an image.
+    """
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return PngImageFile
     if data.startswith(b"\xff\xd8\xff"):

@@ -16,12 +16,13 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        declared = Headers(scope=scope).get("content-length", "0")
+        declared = int(Headers(scope=scope).get("content-length", "0"))  # uvicorn lets no other than digits pass
         received = 0
 
         async def limited_receive() -> Message:
+            """Raise in the hands of whoever asks for the body, so that the handlers of problems see it."""
             nonlocal received
-            self._check(int(declared) if declared.isdecimal() else 0)
+            self._check(declared)
             message = await receive()
             received += len(message.get("body", b""))
             self._check(received)

@@ -1,7 +1,8 @@
 """Problem details (RFC 9457): the one shape in which the service says no."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
+from http.client import responses
+from logging import getLogger
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +12,8 @@ from starlette.responses import JSONResponse
 
 from app.errors import Problem
 from app.schemas import ProblemDocument
+
+logger = getLogger("uvicorn.error")  # where uvicorn logs the trace
 
 
 class ProblemResponse(JSONResponse):
@@ -26,14 +29,15 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 async def _handle(request: Request, error: Exception) -> ProblemResponse:
+    request_id = request.state.request_id
     headers: Mapping[str, str] | None = None
     match error:
         case Problem():
             status, code, title, detail = error.status, error.code, error.title, error.detail
         case HTTPException():
-            phrase = HTTPStatus(error.status_code).phrase
-            status, code, title, headers = error.status_code, _slug(phrase), phrase, error.headers
-            detail = _EXPLANATIONS.get(status, f"{error.detail}.").format(request=request)
+            status, title, headers = error.status_code, responses.get(error.status_code, "Error"), error.headers
+            code = title.lower().replace(" ", "-")
+            detail = _EXPLANATIONS.get(status, title) if error.detail == title else error.detail
         case RequestValidationError():
             status, code, title = 422, "validation", "A parameter is not valid"
             detail = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()) + "."
@@ -41,24 +45,21 @@ async def _handle(request: Request, error: Exception) -> ProblemResponse:
             status, code, title, detail = 400, "client-disconnect", "The client left", "The body did not arrive whole."
         case _:
             status, code, title = 500, "internal", "The service failed"
-            detail = "This is a fault of the service, not of the request. Its log has the trace under the request id."
-            headers = {"X-Request-ID": request.state.request_id}  # answered outside of the middleware that adds it
+            detail = "This is a fault of the service, not of the request. Its log says more beside the request id."
+            headers = {"X-Request-ID": request_id}  # answered outside of the middleware that adds it
+            logger.error("Request %s failed; the trace follows", request_id)
     document = ProblemDocument(
         type=f"/problems/{code}",
         title=title,
         status=status,
         detail=detail,
         instance=request.url.path,
-        request_id=request.state.request_id,
+        request_id=request_id,
     )
     return ProblemResponse(document.model_dump(), status, headers)
 
 
 _EXPLANATIONS = {
     404: "There is nothing at this path. See /docs for what there is.",
-    405: "This path does not answer {request.method}. See /docs for what it answers.",
+    405: "This path does not answer this method. See /docs for what it answers.",
 }
-
-
-def _slug(phrase: str) -> str:
-    return phrase.lower().replace(" ", "-")

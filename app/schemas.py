@@ -11,7 +11,7 @@ from app.errors import Problem
 from app.images import DigitImage
 
 PROBABILITY_DECIMALS = 6
-"""What float32 resolves just below 1."""
+"""float32 resolves no more than seven just below 1, and the last of them is rounding."""
 
 
 class ImageInfo(BaseModel):
@@ -46,14 +46,22 @@ class PredictionResponse(BaseModel):
     @classmethod
     def of(cls, predictions: Predictions, image: DigitImage, metadata: Metadata) -> "PredictionResponse":
         """Describe the first prediction and the image it is for."""
-        p = predictions.probabilities[0].tolist()
+        probabilities = predictions.probabilities[0].tolist()
         return cls(
             digit=int(predictions.digits[0]),
-            probabilities={str(digit): round(p, PROBABILITY_DECIMALS) for digit, p in zip(DIGITS, p, strict=True)},
+            probabilities={
+                str(digit): round(p, PROBABILITY_DECIMALS) for digit, p in zip(DIGITS, probabilities, strict=True)
+            },
             confident=bool(predictions.confident[0]),
             image=ImageInfo(format=image.format, width=image.width, height=image.height, inverted=image.inverted),
             model=ModelInfo(name=metadata.name, version=metadata.version),
         )
+
+
+class Health(BaseModel):
+    """How the service is."""
+
+    status: str
 
 
 class ProblemDocument(BaseModel):

@@ -63,7 +63,6 @@ def _parse_form(body: bytes, boundary: bytes | None) -> list[tuple[str, bytes]]:
     def add_file(file: File) -> None:
         file.file_object.seek(0)
         add(file.field_name, file.file_object.read())
-        file.close()
 
     try:
         parser = FormParser(

@@ -1,14 +1,8 @@
 """`/livez` and `/readyz`, for whatever starts, watches and stops the service."""
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 
-
-class Health(BaseModel):
-    """How the service is."""
-
-    status: str
-
+from app.schemas import Health
 
 router = APIRouter(tags=["health"])
 
@@ -21,5 +15,5 @@ async def livez() -> Health:
 
 @router.get("/readyz")
 async def readyz() -> Health:
-    """The weights are loaded: `create_app` does not return without them, so whoever answers is ready."""
-    return Health(status="ready")
+    """The service can predict."""
+    return Health(status="ready")  # `create_app` does not return without weights

@@ -1,6 +1,8 @@
 """What the framework refuses has the same shape as what the service refuses."""
 
 import httpx2
+import pytest
+from fastapi import HTTPException
 from starlette.testclient import TestClient
 
 from app.main import create_app
@@ -26,16 +28,20 @@ def test_a_method_that_a_path_does_not_answer(client: httpx2.Client) -> None:
         405,
         "method-not-allowed",
         "Method Not Allowed",
-        "This path does not answer GET. See /docs for what it answers.",
+        "This path does not answer this method. See /docs for what it answers.",
     )
 
 
-def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service() -> None:
+def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service(caplog: pytest.LogCaptureFixture) -> None:
     app = create_app(Settings())
 
     @app.get("/double")
     async def double(number: int) -> int:
         return 2 * number
+
+    @app.get("/teapot")
+    async def teapot() -> None:
+        raise HTTPException(418, "I am {short} and stout.")
 
     @app.get("/fail")
     async def fail() -> None:
@@ -49,10 +55,13 @@ def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service() -> None:
         "A parameter is not valid",
         "query.number: Input should be a valid integer, unable to parse string as an integer.",
     )
+    assert_problem(client.get("/teapot"), 418, "i'm-a-teapot", "I'm a Teapot", "I am {short} and stout.")
+    failed = client.get("/fail")
+    assert f"Request {failed.headers['x-request-id']} failed" in caplog.text
     assert_problem(
-        client.get("/fail"),
+        failed,
         500,
         "internal",
         "The service failed",
-        "This is a fault of the service, not of the request. Its log has the trace under the request id.",
+        "This is a fault of the service, not of the request. Its log says more beside the request id.",
     )

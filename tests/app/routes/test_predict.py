@@ -217,6 +217,22 @@ def test_a_body_over_the_limit_is_refused_declared_or_not(client: httpx2.Client)
     assert client.post("/predict", files={"file": SEVEN}).json()["digit"] == 7
 
 
+def test_a_declared_length_over_the_limit_is_refused_before_the_body_comes(client: httpx2.Client) -> None:
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_an_answer_below_the_threshold_is_not_confident(client: httpx2.Client, others: Digits) -> None:
+    weights = load(DEFAULT_PATH)
+    confident = Classifier(weights.parameters, weights.metadata.threshold).predict(others.images).confident
+    assert 0 < confident.sum() < len(confident)
+    for answer in (True, False):
+        image = others.images[confident == answer][0]
+        response = client.post("/predict", files={"file": png(Image.fromarray(image))})
+        assert response.json()["confident"] is answer
+
+
 def test_a_file_of_several_megabytes_is_read(client: httpx2.Client, digits: Digits) -> None:
     """One that Starlette would spool to a disk, which may be read-only."""
     padded = png(Image.fromarray(digits.images[0])) + bytes(11 * MIB)
