@@ -48,12 +48,15 @@ def serve(
     assert process.stdout is not None
     log: list[str] = []
     address: str | None = None
+    impatience = threading.Timer(START_SECONDS, process.kill)
+    impatience.start()
     try:
         for line in process.stdout:
             log.append(line)
             if found := re.search(r"running on (http://\S+)", line):
                 address = found[1]
                 break
+        impatience.cancel()
         assert address, f"{command} did not start:\n{''.join(log)}"
         reader = threading.Thread(target=log.extend, args=[process.stdout])
         reader.start()  # or a full pipe would stop the service

@@ -82,7 +82,7 @@ def test_it_runs_as_nobody_of_note(container: str) -> None:
     assert "CapEff:\t0000000000000000" in capabilities
 
 
-def test_docker_stop_ends_it_with_0(image: str, url: str, container: str) -> None:
+def test_docker_stop_ends_it_with_0(url: str, container: str) -> None:
     docker("stop", container)
     assert state(container)["ExitCode"] == 0
     assert "Finished server process" in docker("logs", container).stderr
