@@ -25,7 +25,7 @@ FULL_INK = 240
 """Of 255: ink that is this light on black needs no stretching; MNIST's own images are."""
 
 GROUND_SPREAD = 3
-"""Levels within this many median absolute deviations of the ground are ground: paper has grain."""
+"""Levels within this many median deviations of the ground are ground: paper has grain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _light_on_dark(grey: Grey) -> tuple[Grey, bool]:
     ground = np.median(grey)  # ink covers less than half
     if inverted := bool(ground - grey.min() > grey.max() - ground):
         grey, ground = 255 - grey, 255 - ground
-    black = ground + GROUND_SPREAD * np.median(np.abs(grey - ground))
+    black = ground + GROUND_SPREAD * np.median(ground - grey[grey <= ground])  # the side on which no ink is
     white = float(grey.max())
     if white - black < LEAST_CONTRAST:
         raise ImageBlank("The image is of one colour all over. Send one with a digit in it.")

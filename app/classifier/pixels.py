@@ -9,6 +9,9 @@ IMAGE_SHAPE = (28, 28)
 DIGITS = (3, 7)
 """The two classes, in the order of the network's outputs."""
 
+DIGIT_COLORS = {3: "#d55e00", 7: "#0072b2"}
+"""Orange and blue, which the colour-blind can tell apart (Okabe and Ito 2008), wherever the digits are drawn."""
+
 
 def to_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Turn images into what the network reads.
