@@ -21,11 +21,17 @@ Grey = NDArray[np.uint8]
 LEAST_CONTRAST = 16
 """Of 255: below this, what differs from the ground is the noise of a scan or of JPEG, not ink."""
 
+FRAME = 4
+"""Pixels from the edge in which the ground is looked for: thick ink may cover more than half of the rest."""
+
 FULL_INK = 240
 """Of 255: ink that is this light on black needs no stretching; MNIST's own images are."""
 
 GROUND_SPREAD = 3
 """Levels within this many median deviations of the ground are ground: paper has grain."""
+
+
+_FRAME = np.pad(np.zeros([side - 2 * FRAME for side in IMAGE_SHAPE], np.bool_), FRAME, constant_values=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,7 @@ def _light_on_dark(grey: Grey) -> tuple[Grey, bool]:
 
     A clean image on black or white keeps each level.
     """
-    ground = np.median(grey)  # ink covers less than half
+    ground = np.median(grey[_FRAME])
     if inverted := bool(ground - grey.min() > grey.max() - ground):
         grey, ground = 255 - grey, 255 - ground
     black = ground + GROUND_SPREAD * np.median(ground - grey[grey <= ground])  # the side on which no ink is
