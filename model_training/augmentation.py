@@ -1,5 +1,6 @@
-"""Distorted copies of images, so that the network learns what a digit is and not where and how it stood."""
+"""Distorted copies of images, so that the network learns what a digit is, not where and with what it was drawn."""
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import cv2
@@ -8,78 +9,117 @@ from numpy.typing import NDArray
 
 from app.classifier.pixels import IMAGE_SHAPE
 
+Images: TypeAlias = NDArray[np.uint8]
+"""(n, 28, 28), light ink on a dark ground"""
+
 Field: TypeAlias = NDArray[np.float32]
+"""One number or vector for each pixel"""
 
 HEIGHT, WIDTH = IMAGE_SHAPE
-MARGIN = 1
-"""Dark rows between stacked images, so that interpolation at one's edge sees nothing of the next."""
+
+MARGIN = 2
+"""Dark rows between stacked images, so that a filter at one's edge sees nothing of the next."""
 
 GRID = 6
 """Control points along each side of an elastic displacement."""
 
 
+@dataclass(frozen=True)
 class Augmentation:
-    """Random affine maps (shift, rotation, scale, shear) and elastic displacements.
+    """Random affine maps, elastic displacements and pens.
 
     Elastic displacements are those of Simard, Steinkraus and Platt (2003), a smoothed random field; here the field
     is drawn on a coarse grid and smoothed by a Gaussian on the way to the pixels, which needs few random numbers.
     """
 
-    def __init__(
-        self,
-        rotation: float = 15.0,
-        scale: float = 0.15,
-        shear: float = 0.2,
-        shift: float = 2.5,
-        elastic: float = 0.8,
-    ) -> None:
-        """rotation in degrees; scale and shear as fractions; shift and elastic (one sigma) in pixels."""
-        self._rotation, self._scale, self._shear, self._shift = np.deg2rad(rotation), scale, shear, shift
-        self._elastic = elastic
-        self._smoothing = _gaussian_weights(GRID, HEIGHT)
-        ys, xs = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
-        self._centred = np.stack([xs - (WIDTH - 1) / 2, ys - (HEIGHT - 1) / 2])
+    rotation: float = 10.0
+    """Largest, in degrees either way"""
+    scale: float = 0.2
+    """Largest logarithm of the scale of each axis"""
+    shear: float = 0.2
+    """Largest, as a fraction of the height"""
+    shift: float = 3.0
+    """Largest, in pixels along each axis"""
+    elastic: float = 0.5
+    """Standard deviation of the displacement, in pixels"""
+    pens: float = 0.4
+    """Share of the images drawn with another pen: thinner or thicker, softer or harder"""
+    faint: float = 0.3
+    """Share of the images whose ink is fainter"""
 
-    def __call__(self, images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        """A distorted copy of each image (n, 28, 28); what comes in from outside is dark."""
-        sources: Field = np.tensordot(self._affine(len(images), rng), self._centred, axes=1)
+    def __call__(self, images: Images, rng: np.random.Generator) -> Images:
+        """A distorted copy of each image; what comes in from outside is dark."""
+        return self._redraw(self._warp(images, rng), rng)
+
+    def _warp(self, images: Images, rng: np.random.Generator) -> Images:
+        sources: Field = np.tensordot(self._affine(len(images), rng), _CENTRED, axes=1)
         sources += self._displacements(len(images), rng)
-        sources += rng.uniform(-self._shift, self._shift, (len(images), 2, 1, 1)).astype(np.float32)
+        sources += rng.uniform(-self.shift, self.shift, (len(images), 2, 1, 1)).astype(np.float32)
         return sample(images, sources[:, 0] + (WIDTH - 1) / 2, sources[:, 1] + (HEIGHT - 1) / 2)
 
     def _affine(self, n: int, rng: np.random.Generator) -> Field:
-        angle = rng.uniform(-self._rotation, self._rotation, n)
-        scale_x, scale_y = np.exp(rng.uniform(-self._scale, self._scale, (2, n)))
-        shear = rng.uniform(-self._shear, self._shear, n)
+        """(n, 2, 2): rotation, then shear, then scale."""
+        angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation, n))
+        scale_x, scale_y = np.exp(rng.uniform(-self.scale, self.scale, (2, n)))
+        shear = rng.uniform(-self.shear, self.shear, n)
         cos, sin = np.cos(angle), np.sin(angle)
         rows = [[cos * scale_x, (shear * cos - sin) * scale_y], [sin * scale_x, (shear * sin + cos) * scale_y]]
         return np.array(rows, np.float32).transpose(2, 0, 1)
 
     def _displacements(self, n: int, rng: np.random.Generator) -> Field:
-        coarse = rng.standard_normal((n, 2, GRID, GRID), np.float32) * np.float32(self._elastic)
-        displacements: Field = self._smoothing @ coarse @ self._smoothing.T
+        coarse = rng.standard_normal((n, 2, GRID, GRID), np.float32) * np.float32(self.elastic)
+        displacements: Field = _SMOOTHING @ coarse @ _SMOOTHING.T
         return displacements
 
+    def _redraw(self, images: Images, rng: np.random.Generator) -> Images:
+        """Blur, then draw again what is above a level: a low one thickens, a high one thins, a steep one hardens."""
+        n = len(images)
+        blurred = unstack(cv2.GaussianBlur(stack(images), (5, 5), 0.9)).astype(np.float32)
+        level = blurred.max(axis=(1, 2)) * rng.uniform(0.15, 0.8, n)
+        gain = np.exp(rng.uniform(np.log(1.5), np.log(12), n))
+        redrawn = np.clip((blurred - per_image(level)) * per_image(gain) + 96, 0, 255)
+        redrawn[blurred < 8] = 0
+        drawn = np.where(rng.random((n, 1, 1)) < self.pens, redrawn, images)
+        strength = np.where(rng.random(n) < self.faint, rng.uniform(0.3, 1, n), 1)
+        return np.asarray(drawn * per_image(strength), np.uint8)
 
-def sample(images: NDArray[np.uint8], x: Field, y: Field) -> NDArray[np.uint8]:
-    """Read image i at the points (x[i], y[i]), bilinearly; x and y are float32 (n, 28, 28), in pixels.
 
-    All n images are one tall picture to OpenCV: one call instead of n.
-    """
+def sample(images: Images, x: Field, y: Field) -> Images:
+    """Read image i at the points (x[i], y[i]), bilinearly; x and y are float32 (n, 28, 28), in pixels."""
     n = len(images)
-    pitch = HEIGHT + 2 * MARGIN
-    stacked = np.zeros((n, pitch, WIDTH), np.uint8)
-    stacked[:, MARGIN:-MARGIN] = images
-    rows = np.clip(y, -MARGIN, HEIGHT - 1 + MARGIN) + (np.arange(n, dtype=np.float32) * pitch + MARGIN)[:, None, None]
+    first_rows = np.arange(n, dtype=np.float32) * (HEIGHT + 2 * MARGIN) + MARGIN
+    rows = np.clip(y, -1, HEIGHT) + first_rows[:, None, None]
     tall = (n * HEIGHT, WIDTH)
-    result = cv2.remap(stacked.reshape(-1, WIDTH), x.reshape(tall), rows.reshape(tall), cv2.INTER_LINEAR)
+    result = cv2.remap(stack(images), x.reshape(tall), rows.reshape(tall), cv2.INTER_LINEAR)
     return np.asarray(result, np.uint8).reshape(images.shape)
 
 
-def _gaussian_weights(points: int, pixels: int) -> Field:
+def stack(images: Images) -> Images:
+    """All images as one tall picture, with margins, for OpenCV: one call instead of n (of 1,023 at most)."""
+    stacked = np.zeros((len(images), HEIGHT + 2 * MARGIN, WIDTH), np.uint8)
+    stacked[:, MARGIN:-MARGIN] = images
+    return stacked.reshape(-1, WIDTH)
+
+
+def unstack(picture: NDArray[np.generic]) -> Images:
+    """The images in a tall picture, without their margins."""
+    return np.asarray(picture, np.uint8).reshape(-1, HEIGHT + 2 * MARGIN, WIDTH)[:, MARGIN:-MARGIN]
+
+
+def per_image(values: NDArray[np.floating]) -> Field:
+    """Shape (n,) values so that they apply to whole images."""
+    return values[:, None, None].astype(np.float32)
+
+
+def gaussian_weights(points: int, pixels: int) -> Field:
     """(pixels, points): how much each control point moves each pixel, scaled to keep the variance of the points."""
     centres = np.linspace(0, pixels - 1, points)
     spacing = centres[1] - centres[0]
     weights = np.exp(-0.5 * ((np.arange(pixels)[:, None] - centres) / (0.6 * spacing)) ** 2)
     weights /= np.linalg.norm(weights, axis=1, keepdims=True)
     return np.asarray(weights, np.float32)
+
+
+_SMOOTHING = gaussian_weights(GRID, HEIGHT)
+_CENTRED = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)[::-1] - np.float32((HEIGHT - 1) / 2)
+"""(2, 28, 28): x and y of each pixel, from the middle"""

@@ -41,8 +41,12 @@ class Digits(NamedTuple):
 
     def only(self, *digits: int) -> "Digits":
         """The images of these digits."""
-        kept = np.isin(self.labels, digits)
+        kept = np.isin(self.labels, list(digits))
         return Digits(self.images[kept], self.labels[kept])
+
+    def without(self, *digits: int) -> "Digits":
+        """The images of all other digits."""
+        return self.only(*set(range(10)) - set(digits))
 
     def split(self, fraction: float, rng: np.random.Generator) -> tuple["Digits", "Digits"]:
         """Shuffle and split each digit's images alike (stratified): the rest, and `fraction` of them."""

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 from model_training.augmentation import Augmentation, Field, sample
 from model_training.data import Digits
 
+STILL = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0, "pens": 0.0, "faint": 0.0}
+
 
 def grid(n: int) -> tuple[Field, Field]:
     y, x = np.mgrid[:28, :28].astype(np.float32)
@@ -45,8 +47,7 @@ def test_images_do_not_leak_into_their_neighbours_in_the_batch() -> None:
 
 
 def test_without_distortion_nothing_changes(digits: Digits) -> None:
-    still = Augmentation(rotation=0, scale=0, shear=0, shift=0, elastic=0)
-    assert (still(digits.images[:50], np.random.default_rng(0)) == digits.images[:50]).all()
+    assert (Augmentation(**STILL)(digits.images[:50], np.random.default_rng(0)) == digits.images[:50]).all()
 
 
 def second_moments(images: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -58,7 +59,6 @@ def second_moments(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 BAR = np.zeros((1, 28, 28), np.uint8)
 BAR[0, 13:15, 6:22] = 255
-STILL = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0}
 
 
 def test_rotation_turns_both_ways_by_no_more_than_was_asked() -> None:
@@ -89,7 +89,7 @@ def test_shear_slants_upright_strokes_and_leaves_level_ones() -> None:
 
 def test_each_copy_differs_and_keeps_most_of_the_ink(digits: Digits) -> None:
     images = np.repeat(digits.images[:1], 100, 0)
-    copies = Augmentation()(images, np.random.default_rng(0))
+    copies = Augmentation(pens=0, faint=0)(images, np.random.default_rng(0))
     assert len({copy.tobytes() for copy in copies}) == 100
     ink = copies.sum(axis=(1, 2)) / images[0].sum()
     assert ink.min() > 0.6
@@ -106,3 +106,24 @@ def test_an_elastic_displacement_has_the_size_asked_for() -> None:
     assert field.shape == (500, 2, 28, 28)
     assert abs(field.std() - 2) < 0.1
     assert np.abs(np.diff(field, axis=3)).mean() < 0.5  # smooth
+
+
+def test_other_pens_thin_and_thicken_and_leave_the_ground_dark(digits: Digits) -> None:
+    images = np.repeat(digits.images[:1], 300, 0)
+    drawn = Augmentation(**STILL | {"pens": 1.0})(images, np.random.default_rng(0))
+    ink = (drawn > 127).sum(axis=(1, 2)) / (images[0] > 127).sum()
+    assert ink.min() < 0.7
+    assert ink.max() > 1.2
+    assert not drawn[:, :3].any()
+    assert (Augmentation(**STILL | {"pens": 0.4})(images, np.random.default_rng(0)) == images).all((1, 2)).mean() == (
+        pytest.approx(0.6, abs=0.1)
+    )
+
+
+def test_faint_ink_keeps_its_shape(digits: Digits) -> None:
+    images = np.repeat(digits.images[:1], 300, 0)
+    faint = Augmentation(**STILL | {"faint": 1.0})(images, np.random.default_rng(0))
+    strength = faint.max(axis=(1, 2)) / 255
+    assert strength.min() == pytest.approx(0.3, abs=0.03)
+    assert strength.max() == pytest.approx(1, abs=0.03)
+    assert np.abs(faint - images * strength[:, None, None]).max() <= 1
