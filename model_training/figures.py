@@ -1,0 +1,123 @@
+"""The pictures in the model card and in the diagnosis."""
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from app.classifier.network import Array, Parameters
+from app.classifier.pixels import DIGIT_COLORS, DIGITS, IMAGE_SHAPE
+from model_training.data import Digits
+from model_training.evaluation import reliability
+
+HARDEST = 20
+RECEPTIVE_FIELDS = 40
+SMOOTHED = 20
+"""Passes"""
+OTHERS_COLOR = "#777777"
+DOTS = 110
+"""Per inch"""
+STYLE: dict[Any, Any] = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": DOTS,
+    "font.size": 10,
+    "savefig.dpi": DOTS,
+}
+"""For `matplotlib.rc_context`"""
+
+
+def history(training: dict[str, Any]) -> Figure:
+    """Losses and validation errors over the epochs, from the weights file's account of the training."""
+    epochs, least = training["history"], training["settings"]["outlier_share"] * np.log(2)
+    figure = Figure(figsize=(7, 2.8))
+    losses, errors = figure.subplots(1, 2)
+    numbers = range(1, len(epochs["loss"]) + 1)
+    losses.plot(numbers, epochs["loss"], color=OTHERS_COLOR, label="training, outliers included")
+    losses.axhline(least, color=OTHERS_COLOR, linestyle=":", linewidth=1, label="the least it can be")
+    losses.plot(numbers, epochs["validation_loss"], color=DIGIT_COLORS[7], label="validation, 3 and 7 alone")
+    losses.set(xlabel="epoch", ylabel="loss, nats", yscale="log")
+    losses.legend(frameon=False, fontsize=8)
+    errors.plot(numbers, epochs["validation_errors"], color=DIGIT_COLORS[7], linewidth=1)
+    errors.set(xlabel="epoch", ylabel="validation errors", yscale="symlog", ylim=(0, None))
+    errors.set_yticks([0, 1, 10, 100], ["0", "1", "10", "100"])
+    return figure
+
+
+def reliability_diagram(probabilities: Array, labels: NDArray[np.uint8]) -> Figure:
+    """Accuracy against confidence, with the share of the images under each point."""
+    right = np.array(DIGITS)[probabilities.argmax(axis=1)] == labels
+    share, stated, actual = reliability(probabilities.max(axis=1), right).T
+    figure = Figure(figsize=(4.2, 3.4))
+    axes = figure.subplots()
+    axes.plot([0.5, 1], [0.5, 1], color=OTHERS_COLOR, linewidth=1, linestyle=":")
+    axes.scatter(stated, actual, s=30 + 300 * share, color=DIGIT_COLORS[7], alpha=0.8)
+    for x, y, part in zip(stated, actual, share, strict=True):
+        axes.annotate(f"{part:.2%}", (x, y - 0.05), ha="center", va="top", rotation="vertical", fontsize=7)
+    axes.set(xlabel="stated confidence", ylabel="share that is right", xlim=(0.48, 1.04), ylim=(-0.05, 1.08))
+    return figure
+
+
+def confidence(digits: Array, others: Array, threshold: float) -> Figure:
+    """How confidence is distributed on threes and sevens and on other digits."""
+    figure = Figure(figsize=(7, 2.8))
+    axes = figure.subplots()
+    bins = np.linspace(0.5, 1, 51).tolist()
+    for values, color, label in (
+        (digits, DIGIT_COLORS[7], "threes and sevens"),
+        (others, OTHERS_COLOR, "other digits"),
+    ):
+        axes.hist(values, bins, weights=np.full(len(values), 1 / len(values)), color=color, alpha=0.75, label=label)
+    axes.axvline(threshold, color="black", linewidth=1, linestyle=":", label=f"threshold {threshold:.3f}")
+    axes.set(xlabel="confidence", ylabel="share of the images", yscale="log", xlim=(0.5, 1))
+    axes.legend(frameon=False, fontsize=8, loc="upper center")
+    return figure
+
+
+def hardest(digits: Digits, probabilities: Array) -> Figure:
+    """The test images whose true digit got the least probability."""
+    true = probabilities[np.arange(len(digits.labels)), np.searchsorted(DIGITS, digits.labels)]
+    figure = Figure(figsize=(7, 1.75))
+    for axes, index in zip(figure.subplots(2, HARDEST // 2).flat, np.argsort(true)[:HARDEST], strict=True):
+        axes.imshow(digits.images[index], cmap="gray")
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(f"{digits.labels[index]}: {true[index]:.2f}", fontsize=8, pad=2)
+        axes.spines[:].set(visible=bool(true[index] < 0.5), color="red", linewidth=2)
+    return figure
+
+
+def receptive_fields(parameters: Parameters) -> Figure:
+    """The first-layer units that matter most to the next layer: 4 rows, 2 dots a pixel, each on its own scale."""
+    (W, _), (onward, _), *_ = parameters
+    units = np.argsort(-np.linalg.norm(onward, axis=1))[:RECEPTIVE_FIELDS]
+    fields = W[:, units].T / np.abs(W[:, units]).max(axis=0)[:, None]
+    framed = np.pad(fields.reshape(-1, *IMAGE_SHAPE), ((0, 0), (1, 1), (1, 1)))
+    rows = [np.hstack(list(row)) for row in np.split(framed, 4)]
+    picture = np.kron(np.vstack(rows), np.ones((2, 2)))
+    height, width = picture.shape
+    figure = Figure(figsize=(width / DOTS, height / DOTS))
+    figure.figimage(picture, cmap=_diverging(), vmin=-1, vmax=1)
+    return figure
+
+
+def _diverging() -> mpl.colors.Colormap:
+    ends = DIGIT_COLORS[3], "white", DIGIT_COLORS[7]
+    return mpl.colors.LinearSegmentedColormap.from_list("three-or-seven", ends)
+
+
+def loss_curves(curves: dict[str, list[float]]) -> Figure:
+    """One loss curve a variant, over passes: each pass faintly, and the mean over `SMOOTHED` passes."""
+    figure = Figure(figsize=(7, 3.2))
+    axes = figure.subplots()
+    for color, (title, losses) in zip((OTHERS_COLOR, *DIGIT_COLORS.values()), curves.items(), strict=True):
+        passes = np.arange(1, len(losses) + 1)
+        smooth = np.convolve(losses, np.full(SMOOTHED, 1 / SMOOTHED), "valid")
+        axes.plot(passes, losses, color=color, alpha=0.15, linewidth=0.8)
+        axes.plot(passes[SMOOTHED - 1 :], smooth, color=color, label=title)
+    axes.set(xlabel="pass over all training images", ylabel="loss, nats", yscale="log")
+    axes.set_yticks([0.1, 1, 10], ["0.1", "1", "10"])
+    figure.legend(frameon=False, fontsize=9, loc="outside upper center", ncols=len(curves))
+    return figure

@@ -1,0 +1,139 @@
+"""The model card: what the weights are, what they were made of and how good they are, with figures.
+
+Every number comes from the weights file or from `evaluate`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+
+from app.classifier import Classifier
+from app.classifier.pixels import DIGITS
+from app.classifier.weights import Metadata, Weights
+from model_training import figures
+from model_training.data import Digits
+from model_training.evaluation import CONFIDENT_SHARE, SURE, Evaluation, evaluate
+
+CARD = "MODEL_CARD.md"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A model card and its figures."""
+
+    weights: Weights
+    digits: Digits
+    """MNIST's test images of 3 and 7"""
+    others: Digits
+    """MNIST's test images of the other digits"""
+
+    def write(self, folder: Path) -> Evaluation:
+        """Write the card and its figures, and return the evaluation that they show."""
+        classifier = Classifier(self.weights.parameters, self.weights.metadata.threshold)
+        evaluation = evaluate(classifier, self.digits, self.others)
+        (folder / CARD).write_text(card(self.weights.metadata, evaluation), encoding="utf-8")
+        probabilities = classifier.predict(self.digits.images).probabilities
+        others = classifier.predict(self.others.images).probabilities.max(axis=1)
+        with mpl.rc_context(figures.STYLE):
+            for name, figure in {
+                "history": figures.history(self.weights.metadata.training),
+                "reliability": figures.reliability_diagram(probabilities, self.digits.labels),
+                "confidence": figures.confidence(probabilities.max(axis=1), others, self.weights.metadata.threshold),
+                "hardest": figures.hardest(self.digits, probabilities),
+                "receptive-fields": figures.receptive_fields(self.weights.parameters),
+            }.items():
+                figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+        return evaluation
+
+
+def card(metadata: Metadata, test: Evaluation) -> str:
+    """The text of the card, in Markdown."""
+    settings = metadata.training["settings"]
+    augmentation = settings["augmentation"]
+    validation = metadata.metrics["validation"]
+    units = " - ".join(map(str, metadata.architecture))
+    parameters = sum((a + 1) * b for a, b in zip(metadata.architecture, metadata.architecture[1:], strict=False))
+    versions = ", ".join(f"{name} {version}" for name, version in metadata.training["versions"].items())
+    rows = "\n".join(
+        f"| {true} | {counts[0]} | {counts[1]} |" for true, counts in zip(DIGITS, test.confusion, strict=True)
+    )
+    checksums = "\n".join(f"| `{name}` | `{checksum}` |" for name, checksum in metadata.data.items())
+    return f"""# Model card: {metadata.name} {metadata.version}
+
+Tells a handwritten 3 from a 7 in an image of 28 x 28 pixels, light ink on a dark ground, and says how sure it is.
+
+## Use
+
+Meant for single digits, drawn or scanned, in learning, demonstrations and tests of software. It is not meant for
+anything that depends on a digit being read right, such as cheques, post or health records.
+
+It answers with the probabilities of 3 and of 7. What is neither gets about even odds, and is not `confident`: the
+likelier digit's probability stays below {metadata.threshold:.3f}.
+
+## Figures
+
+On MNIST's test images, which no choice was made on: {test.images:,} threes and sevens, {test.others:,} other digits.
+
+| | test | validation |
+|---|---|---|
+| errors | {test.errors} of {test.images:,} | {validation["errors"]} of {validation["images"]:,} |
+| accuracy | {test.accuracy:.2%} | {validation["accuracy"]:.2%} |
+| negative log-likelihood, nats | {test.loss:.4f} | {validation["loss"]:.4f} |
+| expected calibration error | {test.calibration_error:.4f} | {validation["calibration_error"]:.4f} |
+| threes and sevens that are `confident` | {test.confident:.2%} | {validation["confident"]:.2%} |
+| other digits that are `confident` | {test.others_confident:.2%} | {validation["others_confident"]:.2%} |
+| other digits above {SURE} | {test.others_sure:.2%} | {validation["others_sure"]:.2%} |
+| AUROC of confidence, 3 and 7 against other digits | {test.auroc:.4f} | {validation["auroc"]:.4f} |
+| highest confidence on blank and noise images | {test.noise_confidence:.3f} | {validation["noise_confidence"]:.3f} |
+
+| test images: it is a | read as 3 | read as 7 |
+|---|---|---|
+{rows}
+
+![Distribution of confidence on threes and sevens and on other digits](confidence.png)
+
+![Reliability diagram: accuracy by stated confidence](reliability.png)
+
+The test images that it finds hardest, with the probability of the true digit; red frames are errors:
+
+![The hardest test images](hardest.png)
+
+## How it was made
+
+A multilayer perceptron, {units}, with sigmoid hidden units and softmax output: {parameters:,} parameters. Trained by
+backpropagation in NumPy on the cross-entropy, with Adam, for {settings["epochs"]} passes over MNIST's training images
+of 3 and 7, less {settings["validation_fraction"]:.0%} held out for validation. Of each batch of
+{settings["batch_size"]}, {settings["outlier_share"]:.0%} are outliers with the target 0.5 / 0.5 (outlier exposure:
+Hendrycks, Mazeika and Dietterich 2019): other digits above all, strokes, noise, and threes and sevens inverted,
+mirrored and cut. The learning rate is {settings["learning_rate"]} at its highest and falls along a cosine.
+
+Each image is seen in ever new copies: turned by up to {augmentation["rotation"]:g} degrees, shifted by up to
+{augmentation["shift"]:g} pixels, scaled by up to {augmentation["scale"]:.0%}, sheared, bent, drawn with thinner and
+thicker pens and with fainter ink.
+
+The threshold of `confident` is the confidence that {CONFIDENT_SHARE:.0%} of the validation images of 3 and 7 reach.
+
+![Loss and validation errors over the epochs](history.png)
+
+What {figures.RECEPTIVE_FIELDS} units of the first layer look for: blue ink excites them, orange ink inhibits them:
+
+![Receptive fields of the first layer](receptive-fields.png)
+
+Seed {settings["seed"]}; {versions}. The same seed on the same machine gives the same weights, bit for bit.
+
+## Data
+
+MNIST, by Yann LeCun and Corinna Cortes, derived from NIST's databases, under CC BY-SA 3.0. SHA-256 of the files:
+
+| file | SHA-256 |
+|---|---|
+{checksums}
+
+## Limits
+
+- It learnt from digits as people in the United States wrote them around 1990. Other ways to write a 3 or a 7 may be
+  unknown to it.
+- A 2 or a 9 that looks like a 7 may be read as one, with confidence.
+- It sees one digit in the middle of 28 x 28 pixels. Of two digits, or a piece of one, it can say nothing.
+"""
