@@ -1,10 +1,11 @@
-"""The command line: `python -m model_training train | evaluate`."""
+"""The command line: `python -m model_training train | evaluate | check-gradients | diagnose`."""
 
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
+import matplotlib as mpl
 import numpy as np
 import typer
 from rich.console import Console
@@ -15,15 +16,22 @@ from threadpoolctl import threadpool_limits
 from app.classifier import Classifier
 from app.classifier.pixels import DIGITS
 from app.classifier.weights import DEFAULT_PATH, Metadata, WeightsError, load, save
+from model_training.backprop import Backpropagation
 from model_training.data import MIRRORS, MNIST_SHA256, DataError, Mnist, load_mnist
-from model_training.evaluation import Evaluation, choose_threshold, evaluate
-from model_training.trainer import Trainer, TrainingSettings
+from model_training.diagnosis import PASSES, VARIANTS, VERDICT
+from model_training.evaluation import SURE, Evaluation, choose_threshold, evaluate
+from model_training.figures import STYLE, loss_curves
+from model_training.gradient_check import Check, check_gradient
+from model_training.parameters import as_layers, initialize, size
+from model_training.report import CARD, Report
+from model_training.trainer import Split, Trainer, TrainingSettings
 
-MODEL_VERSION = "0.1.0"
+MODEL_VERSION = "1.0.0"
 LIBRARIES = ("numpy", "opencv-python-headless")
 """Their versions are stored with the weights, which depend on them to the last bit."""
 
 DEFAULTS = TrainingSettings()
+QUICK_EPOCHS = 30
 
 cli = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()
@@ -36,6 +44,7 @@ Mirrors = Annotated[
     list[str],
     typer.Option("--mirror", envvar="THREE_OR_SEVEN_MIRRORS", help="Where to download MNIST from, without --mnist."),
 ]
+Hidden = Annotated[tuple[int, int], typer.Option(min=1, help="Units of the two hidden layers.")]
 WeightsPath = Annotated[Path, typer.Option("--weights", help="The weights file.")]
 
 
@@ -44,48 +53,116 @@ def train(
     mnist: MnistFolder = None,
     mirrors: Mirrors = MIRRORS,
     weights: WeightsPath = DEFAULT_PATH,
-    hidden: Annotated[tuple[int, int], typer.Option(min=1, help="Units of the two hidden layers.")] = DEFAULTS.hidden,
+    hidden: Hidden = DEFAULTS.hidden,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = DEFAULTS.epochs,
     batch_size: Annotated[int, typer.Option(min=1, max=1024, help="Images a step.")] = DEFAULTS.batch_size,
+    outlier_share: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of each batch that is neither 3 nor 7.")
+    ] = DEFAULTS.outlier_share,
     learning_rate: Annotated[float, typer.Option(min=0, max=1, help="Adam's, at the start.")] = DEFAULTS.learning_rate,
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = DEFAULTS.seed,
+    quick: Annotated[
+        bool, typer.Option("--quick", help=f"Train for {QUICK_EPOCHS} epochs, in less than a minute.")
+    ] = False,
 ) -> None:
     """Train on MNIST's threes and sevens and write the weights file.
 
     Interrupt it when you like: the earlier weights stay as they are until the new ones are finished.
     """
     weights.parent.mkdir(parents=True, exist_ok=True)  # now, and not at the end, if it fails
-    settings = TrainingSettings(hidden, epochs, batch_size, learning_rate, seed=seed)
+    settings = TrainingSettings(
+        hidden=hidden,
+        epochs=QUICK_EPOCHS if quick else epochs,
+        batch_size=batch_size,
+        outlier_share=outlier_share,
+        learning_rate=learning_rate,
+        seed=seed,
+    )
     data = _load_mnist(mnist, mirrors)
-    digits = data.train.only(*DIGITS)
-    training, validation = digits.split(settings.validation_fraction, np.random.default_rng(settings.seed))
-    trainer = Trainer(training, validation, settings)
-    _run(trainer, settings)
+    split = Split.of(data.train, settings)
+    trainer = Trainer(split, settings)
+    history = _run(trainer, settings)
 
-    classifier = Classifier(trainer.parameters, choose_threshold(trainer.parameters, validation))
-    figures = {"validation": evaluate(classifier, validation), "test": evaluate(classifier, data.test.only(*DIGITS))}
+    threshold = choose_threshold(trainer.parameters, split.validation)
+    classifier = Classifier(trainer.parameters, threshold)
+    figures = {
+        "validation": evaluate(classifier, split.validation, split.validation_others),
+        "test": evaluate(classifier, data.test.only(*DIGITS), data.test.without(*DIGITS)),
+    }
     metadata = Metadata(
         version=MODEL_VERSION,
         architecture=settings.architecture,
-        threshold=classifier.threshold,
-        training={"settings": asdict(settings), "versions": {name: version(name) for name in LIBRARIES}},
+        threshold=threshold,
+        training={
+            "settings": settings.document(),
+            "versions": {name: version(name) for name in LIBRARIES},
+            "history": history,
+        },
         data=MNIST_SHA256,
         metrics={name: asdict(evaluation) for name, evaluation in figures.items()},
     )
     save(weights, trainer.parameters, metadata)
-    for name, evaluation in figures.items():
-        _show(name, evaluation)
-    console.print(f"Wrote {weights}.")
+    _report(weights, data)
 
 
 @cli.command("evaluate")
 def evaluate_command(
     mnist: MnistFolder = None, mirrors: Mirrors = MIRRORS, weights: WeightsPath = DEFAULT_PATH
 ) -> None:
-    """Measure the weights on MNIST's 2,038 test images of 3 and 7."""
-    loaded = load(weights)
-    test = _load_mnist(mnist, mirrors).test.only(*DIGITS)
-    _show("test", evaluate(Classifier(loaded.parameters, loaded.metadata.threshold), test))
+    """Measure the weights on MNIST's test images, and write their model card anew."""
+    _report(weights, _load_mnist(mnist, mirrors))
+
+
+@cli.command("check-gradients")
+def check_gradients(
+    hidden: Hidden = DEFAULTS.hidden,
+    seed: Annotated[int, typer.Option(min=0, help="Of parameters, inputs and targets.")] = DEFAULTS.seed,
+) -> None:
+    """Compare backpropagation with central differences, for the architecture that is trained."""
+    architecture = TrainingSettings(hidden=hidden).architecture
+    rng = np.random.default_rng(seed)
+    flat = np.empty(size(architecture))
+    initialize(flat, architecture, rng)
+    inputs, wanted = rng.random((8, architecture[0])), rng.dirichlet([1, 1], 8)
+    backpropagation = Backpropagation(architecture, len(inputs), np.float64)
+    backpropagation(as_layers(flat, architecture), inputs, wanted)
+    with console.status("Measuring"):
+        checks = check_gradient(backpropagation.gradient, flat, architecture, inputs, wanted, 200, rng)
+    _show_checks(" - ".join(map(str, architecture)), checks)
+
+
+@cli.command()
+def diagnose(
+    mnist: MnistFolder = None,
+    mirrors: Mirrors = MIRRORS,
+    seed: Annotated[int, typer.Option(min=0, help="Of the parameters at the start.")] = 0,
+    figure: Annotated[Path, typer.Option(help="Where the loss curves are drawn.")] = Path("diagnosis.png"),
+) -> None:
+    """Show why the loop that this project began with did not learn: as posted, half mended and mended."""
+    digits = _load_mnist(mnist, mirrors).train.only(*DIGITS)
+    curves: dict[str, list[float]] = {}
+    with Progress(console=console) as progress:
+        for variant in VARIANTS:
+            losses = progress.track(variant.train(digits, seed), total=PASSES, description=variant.title)
+            curves[variant.title] = list(losses)
+    for variant in VARIANTS:
+        _show_checks(variant.title, variant.check(digits, seed))
+        losses = np.array(curves[variant.title])
+        console.print(
+            f"Loss: {losses[0]:.3f} at first; over the last 100 passes {losses[-100:].min():.3f} to"
+            f" {losses[-100:].max():.3f}, {losses[-100:].mean():.3f} on average.\n",
+            highlight=False,
+        )
+    console.print(VERDICT, highlight=False)
+    with mpl.rc_context(STYLE):
+        loss_curves(curves).savefig(figure, metadata={"Software": None})
+    console.print(f"The loss curves are in {figure}.")
+
+
+def _report(weights: Path, data: Mnist) -> None:
+    report = Report(load(weights), data.test.only(*DIGITS), data.test.without(*DIGITS))
+    _show(report.write(weights.parent))
+    console.print(f"The model card is {weights.parent / CARD}.")
 
 
 def _load_mnist(folder: Path | None, mirrors: list[str]) -> Mnist:
@@ -93,7 +170,9 @@ def _load_mnist(folder: Path | None, mirrors: list[str]) -> Mnist:
         return load_mnist(folder, mirrors)
 
 
-def _run(trainer: Trainer, settings: TrainingSettings) -> None:
+def _run(trainer: Trainer, settings: TrainingSettings) -> dict[str, list[float]]:
+    """Train with a progress bar; return what each epoch gave."""
+    history: dict[str, list[float]] = {"loss": [], "validation_loss": [], "validation_errors": []}
     columns = (
         TextColumn("Epoch"),
         MofNCompleteColumn(),
@@ -105,20 +184,33 @@ def _run(trainer: Trainer, settings: TrainingSettings) -> None:
         task = progress.add_task("", total=settings.epochs, loss=np.nan, errors="?")
         for epoch in trainer.epochs():
             progress.update(task, completed=epoch.number, loss=epoch.loss, errors=epoch.validation_errors)
+            for name, values in history.items():
+                values.append(round(getattr(epoch, name), 5))
+    return history
 
 
-def _show(name: str, figures: Evaluation) -> None:
-    table = Table(
-        "is", *(f"read as {digit}" for digit in DIGITS), title=f"{figures.images} {name} images", title_justify="left"
-    )
+def _show_checks(title: str, checks: list[Check]) -> None:
+    columns = "tensor", "parameters checked", "relative error", "length, of the true one's", "angle to it, degrees"
+    table = Table(*columns, title=title, title_justify="left")
+    for check in checks:
+        numbers = f"{check.relative_error:.1e}", f"{check.length:.4g}", f"{check.angle:.3g}"
+        table.add_row(check.tensor, str(check.parameters), *numbers)
+    console.print(table)
+
+
+def _show(figures: Evaluation) -> None:
+    table = Table("is", *(f"read as {digit}" for digit in DIGITS), title="Test images", title_justify="left")
     for digit, counts in zip(DIGITS, figures.confusion, strict=True):
         table.add_row(str(digit), *map(str, counts))
     console.print(table)
-    console.print(
-        f"{figures.errors} errors, accuracy {figures.accuracy:.2%}, loss {figures.loss:.4f},"
-        f" {figures.confident:.1%} confident",
-        highlight=False,
-    )
+    for line in (
+        f"{figures.errors} errors of {figures.images}, accuracy {figures.accuracy:.2%}, loss {figures.loss:.4f},"
+        f" calibration error {figures.calibration_error:.4f}, {figures.confident:.2%} confident",
+        f"{figures.others} other digits: {figures.others_sure:.2%} above {SURE},"
+        f" {figures.others_confident:.2%} confident, AUROC {figures.auroc:.4f}",
+        f"Blank, full and noise images: confidence {figures.noise_confidence:.3f} at most",
+    ):
+        console.print(line, highlight=False)
 
 
 def main() -> None:

@@ -3,24 +3,10 @@
 import numpy as np
 import pytest
 
-from app.classifier.network import Array, Layer, forward
+from app.classifier.network import Layer, forward
 from model_training.backprop import Backpropagation, cross_entropy
+from model_training.gradient_check import numerical_gradient
 from model_training.parameters import as_layers, initialize, size
-
-STEP = 1e-5
-"""Of a central difference: its error is about STEP^2 from the curve and 1e-16 / STEP from rounding."""
-
-
-def numerical_gradient(flat: Array, architecture: tuple[int, ...], inputs: Array, targets: Array) -> Array:
-    gradient = np.empty_like(flat)
-    for index, value in enumerate(flat):
-        losses = []
-        for moved in (value + STEP, value - STEP):
-            flat[index] = moved
-            losses.append(cross_entropy(forward(as_layers(flat, architecture), inputs)[-1], targets))
-        flat[index] = value
-        gradient[index] = (losses[0] - losses[1]) / (2 * STEP)
-    return gradient
 
 
 @pytest.mark.parametrize("architecture", [(7, 5, 4, 2), (3, 2, 6, 2), (4, 2), (4, 3, 3, 3, 5)])
@@ -36,7 +22,7 @@ def test_every_gradient_agrees_with_central_differences(
     backpropagation = Backpropagation(architecture, batch_size, np.float64)
     loss = backpropagation(as_layers(flat, architecture), inputs, targets)
     assert loss == cross_entropy(forward(as_layers(flat, architecture), inputs)[-1], targets)
-    expected = numerical_gradient(flat, architecture, inputs, targets)
+    expected = numerical_gradient(flat, architecture, inputs, targets, np.arange(len(flat)))
     for layer, oracle in zip(
         as_layers(backpropagation.gradient, architecture), as_layers(expected, architecture), strict=True
     ):

@@ -11,6 +11,7 @@ import pytest
 
 from app.classifier.weights import DEFAULT_PATH, load
 from model_training.data import MNIST_SHA256
+from model_training.report import CARD
 
 SHORT = ["--epochs", "1", "--hidden", "16", "8"]
 
@@ -36,6 +37,7 @@ def test_train_writes_weights_that_say_what_they_are(tmp_path: Path, mnist_folde
     assert metadata.data == MNIST_SHA256
     assert metadata.metrics["test"]["images"] == 2038
     assert metadata.metrics["validation"]["images"] == 1239
+    assert len(metadata.training["history"]["loss"]) == 1
     assert f"{metadata.metrics['test']['errors']} errors" in trained.stdout
 
     evaluated = run("evaluate", "--mnist", mnist_folder, "--weights", path)
@@ -49,12 +51,33 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, mnist_folder: Path) 
     assert load(tmp_path / "a").sha256 == load(tmp_path / "b").sha256
 
 
-def test_evaluate_gives_the_figures_of_the_committed_weights(mnist_folder: Path) -> None:
-    evaluated = run("evaluate", "--mnist", mnist_folder)
+def test_the_committed_model_card_is_what_evaluate_gives(tmp_path: Path, mnist_folder: Path) -> None:
+    path = tmp_path / DEFAULT_PATH.name
+    path.write_bytes(DEFAULT_PATH.read_bytes())
+    evaluated = run("evaluate", "--mnist", mnist_folder, "--weights", path)
     metrics = load(DEFAULT_PATH).metadata.metrics["test"]
-    assert f"{metrics['errors']} errors, accuracy {metrics['accuracy']:.2%}, loss {metrics['loss']:.4f}" in (
-        evaluated.stdout
-    )
+    assert f"{metrics['errors']} errors of 2038, accuracy {metrics['accuracy']:.2%}" in evaluated.stdout
+    assert (tmp_path / CARD).read_text() == (DEFAULT_PATH.parent / CARD).read_text()
+    written = {file.name for file in tmp_path.iterdir()}
+    assert written == {file.name for file in DEFAULT_PATH.parent.iterdir()}
+    assert set(re.findall(r"\((\S+\.png)\)", (tmp_path / CARD).read_text())) == written - {CARD, path.name}
+
+
+def test_check_gradients_finds_none_wrong() -> None:
+    checked = run("check-gradients", "--hidden", "9", "5")
+    errors = [float(error) for error in re.findall(r"\d\.\de-\d\d", checked.stdout)]
+    assert len(errors) >= 6
+    assert max(errors) < 1e-6
+
+
+def test_diagnose_shows_the_three_behaviours(tmp_path: Path, mnist_folder: Path) -> None:
+    diagnosed = run("diagnose", "--mnist", mnist_folder, "--figure", tmp_path / "curves.png")
+    assert diagnosed.returncode == 0, diagnosed.stderr
+    posted, derivative, both = (float(mean) for mean in re.findall(r"([\d.]+) on average", diagnosed.stdout))
+    assert 1 < posted < 5
+    assert derivative > 5
+    assert both < 0.06
+    assert (tmp_path / "curves.png").stat().st_size > 10_000
 
 
 def test_an_interrupted_run_leaves_the_earlier_weights(tmp_path: Path, mnist_folder: Path) -> None:
