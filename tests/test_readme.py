@@ -63,6 +63,9 @@ def test_every_problem_is_documented() -> None:
     assert documented == [(problem.status, problem.code) for problem in Problem.__subclasses__()]
 
 
-def test_the_number_of_errors_is_that_of_the_weights() -> None:
-    errors = load(DEFAULT_PATH).metadata.metrics["test"]["errors"]
-    assert f"It reads {errors} of the 2,038 test images wrong." in README
+def test_the_figures_are_those_of_the_weights() -> None:
+    figures = load(DEFAULT_PATH).metadata.metrics["test"]
+    confident = round(figures["others"] * figures["others_confident"])
+    text = " ".join(README.split())
+    assert f"It reads {figures['errors']} of MNIST's 2,038 test images of 3 and 7 wrong." in text
+    assert f"of the {figures['others']:,} test images of other digits, {confident} are." in text

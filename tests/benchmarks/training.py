@@ -1,0 +1,161 @@
+"""How fast the training step is: `python -m tests.benchmarks.training`.
+
+Compares it with its five large matrix products alone (the limit of any implementation on this BLAS), with PyTorch and
+with scikit-learn, on the same network, batch size and number of threads, in turns in one run. PyTorch and scikit-learn
+are left out where they are not installed: `pip install torch scikit-learn`.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from threadpoolctl import threadpool_limits
+
+from app.classifier.network import forward
+from model_training.backprop import Backpropagation
+from model_training.optimizer import Adam
+from model_training.parameters import as_layers, initialize, size
+from model_training.trainer import TrainingSettings
+
+SETTINGS = TrainingSettings()
+LEARNING_RATE = 1e-4
+
+Step = Callable[[], object]
+
+
+def matrix_products(inputs: np.ndarray, targets: np.ndarray) -> Step:
+    """Two products forward and three back; those with the two outputs are too small to count."""
+    rng = np.random.default_rng(0)
+    (W1, _), (W2, _), _ = new_parameters()[1]
+    a1 = rng.random((len(inputs), W1.shape[1]), np.float32)
+    a2 = rng.random((len(inputs), W2.shape[1]), np.float32)
+    z1, z2, dW1, dW2 = (np.empty_like(array) for array in (a1, a2, W1, W2))
+
+    def step() -> None:
+        np.matmul(inputs, W1, out=z1)
+        np.matmul(a1, W2, out=z2)
+        np.matmul(a1.T, a2, out=dW2)
+        np.matmul(a2, W2.T, out=z1)
+        np.matmul(inputs.T, z1, out=dW1)
+
+    return step
+
+
+def ours(inputs: np.ndarray, targets: np.ndarray) -> Step:
+    """Backpropagation and Adam as `model_training` runs them."""
+    flat, parameters = new_parameters()
+    backpropagation = Backpropagation(SETTINGS.architecture, len(inputs), np.float32)
+    optimizer = Adam(flat)
+
+    def step() -> None:
+        backpropagation(parameters, inputs, targets)
+        optimizer.step(backpropagation.gradient, LEARNING_RATE)
+
+    return step
+
+
+def pytorch(fused: bool) -> Callable[[np.ndarray, np.ndarray], Step]:
+    """The same network in PyTorch, with its fused or its plain Adam."""
+
+    def make(inputs: np.ndarray, targets: np.ndarray) -> Step:
+        import torch
+
+        torch.set_num_threads(1)
+        layers: list[Any] = []
+        for n_in, n_out in zip(SETTINGS.architecture, SETTINGS.architecture[1:], strict=False):
+            layers += [torch.nn.Linear(n_in, n_out), torch.nn.Sigmoid()]
+        network = torch.nn.Sequential(*layers[:-1])
+        optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=fused, foreach=False)
+        x, t = torch.from_numpy(inputs), torch.from_numpy(targets)
+
+        def step() -> None:
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(network(x), t).backward()
+            optimizer.step()
+
+        return step
+
+    return make
+
+
+def scikit_learn(inputs: np.ndarray, targets: np.ndarray) -> Step:
+    """scikit-learn's MLPClassifier, one batch at a time."""
+    from sklearn.neural_network import MLPClassifier
+
+    classifier = MLPClassifier(SETTINGS.hidden, activation="logistic", alpha=0, batch_size=len(inputs))
+    labels = targets.argmax(axis=1)
+    classifier.partial_fit(inputs, labels, classes=[0, 1])
+    return lambda: classifier.partial_fit(inputs, labels)
+
+
+CONTESTANTS: dict[str, tuple[str | None, Callable[[np.ndarray, np.ndarray], Step]]] = {
+    "five matrix products alone": (None, matrix_products),
+    "this project": (None, ours),
+    "PyTorch, fused Adam": ("torch", pytorch(fused=True)),
+    "PyTorch, plain Adam": ("torch", pytorch(fused=False)),
+    "scikit-learn MLPClassifier": ("sklearn", scikit_learn),
+}
+
+
+def new_parameters() -> tuple[np.ndarray, tuple[Any, ...]]:
+    """Parameters at the start of training, flat and as layers."""
+    flat = np.empty(size(SETTINGS.architecture), np.float32)
+    initialize(flat, SETTINGS.architecture, np.random.default_rng(0))
+    return flat, as_layers(flat, SETTINGS.architecture)
+
+
+def main(
+    turns: Annotated[int, typer.Option(min=1, help="How often each is timed; the median counts.")] = 15,
+    seconds: Annotated[float, typer.Option(min=0, help="Length of one turn.")] = 1.0,
+    batch_size: Annotated[int, typer.Option(min=1)] = SETTINGS.batch_size,
+) -> None:
+    """Time all contestants in turns, each on one thread."""
+    rng = np.random.default_rng(0)
+    inputs = rng.random((batch_size, SETTINGS.architecture[0]), np.float32)
+    targets = rng.dirichlet([1, 1], batch_size).astype(np.float32)
+    assert np.isfinite(forward(new_parameters()[1], inputs)[-1]).all()
+    with threadpool_limits(1):
+        steps = {
+            name: make(inputs, targets)
+            for name, (module, make) in CONTESTANTS.items()
+            if module is None or find_spec(module)
+        }
+        rates: dict[str, list[float]] = {name: [] for name in steps}
+        for _ in track(range(turns), "Turns"):
+            for name, step in steps.items():
+                rates[name].append(batch_size * steps_a_second(step, seconds))
+    show(rates, batch_size)
+
+
+def steps_a_second(step: Step, seconds: float) -> float:
+    """Run a step for a while, at least once."""
+    step()
+    done, start = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds or not done:
+        step()
+        done += 1
+    return done / elapsed if elapsed else 0.0
+
+
+def show(rates: dict[str, list[float]], batch_size: int) -> None:
+    """Print medians, and ratios turn by turn to this project."""
+    units = "-".join(map(str, SETTINGS.architecture))
+    table = Table("", "examples a second", "this project is", title=f"{units}, batch {batch_size}, float32, one thread")
+    for name in CONTESTANTS:
+        if name in rates:
+            ratio = statistics.median(a / b for a, b in zip(rates["this project"], rates[name], strict=True))
+            table.add_row(name, f"{statistics.median(rates[name]):,.0f}", f"{ratio:.2f} times as fast")
+        else:
+            table.add_row(name, "not installed", "")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
