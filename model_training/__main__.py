@@ -8,9 +8,7 @@ from typing import Annotated
 import matplotlib as mpl
 import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
 from app.classifier import Classifier
@@ -19,9 +17,10 @@ from app.classifier.weights import DEFAULT_PATH, Metadata, WeightsError, load, s
 from model_training.backprop import Backpropagation
 from model_training.data import MIRRORS, MNIST_SHA256, DataError, Mnist, load_mnist
 from model_training.diagnosis import PASSES, VARIANTS, VERDICT
-from model_training.evaluation import SURE, Evaluation, choose_threshold, evaluate
+from model_training.display import console, follow, show_checks, show_evaluation
+from model_training.evaluation import choose_threshold, evaluate
 from model_training.figures import STYLE, loss_curves
-from model_training.gradient_check import Check, check_gradient
+from model_training.gradient_check import check_gradient
 from model_training.parameters import as_layers, initialize, size
 from model_training.report import CARD, Report
 from model_training.trainer import Split, Trainer, TrainingSettings
@@ -34,7 +33,6 @@ DEFAULTS = TrainingSettings()
 QUICK_EPOCHS = 30
 
 cli = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console = Console()
 
 MnistFolder = Annotated[
     Path | None,
@@ -55,11 +53,13 @@ def train(
     weights: WeightsPath = DEFAULT_PATH,
     hidden: Hidden = DEFAULTS.hidden,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = DEFAULTS.epochs,
-    batch_size: Annotated[int, typer.Option(min=1, max=1024, help="Images a step.")] = DEFAULTS.batch_size,
+    batch_size: Annotated[int, typer.Option(min=1, max=1000, help="Images a step.")] = DEFAULTS.batch_size,
     outlier_share: Annotated[
         float, typer.Option(min=0, max=0.9, help="Share of each batch that is neither 3 nor 7.")
     ] = DEFAULTS.outlier_share,
-    learning_rate: Annotated[float, typer.Option(min=0, max=1, help="Adam's, at the start.")] = DEFAULTS.learning_rate,
+    learning_rate: Annotated[
+        float, typer.Option(min=0, max=1, help="Adam's, at its highest.")
+    ] = DEFAULTS.learning_rate,
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = DEFAULTS.seed,
     quick: Annotated[
         bool, typer.Option("--quick", help=f"Train for {QUICK_EPOCHS} epochs, in less than a minute.")
@@ -81,7 +81,7 @@ def train(
     data = _load_mnist(mnist, mirrors)
     split = Split.of(data.train, settings)
     trainer = Trainer(split, settings)
-    history = _run(trainer, settings)
+    history = follow(trainer.epochs(), settings.epochs)
 
     threshold = choose_threshold(trainer.parameters, split.validation)
     classifier = Classifier(trainer.parameters, threshold)
@@ -128,7 +128,7 @@ def check_gradients(
     backpropagation(as_layers(flat, architecture), inputs, wanted)
     with console.status("Measuring"):
         checks = check_gradient(backpropagation.gradient, flat, architecture, inputs, wanted, 200, rng)
-    _show_checks(" - ".join(map(str, architecture)), checks)
+    show_checks(" - ".join(map(str, architecture)), checks)
 
 
 @cli.command()
@@ -146,7 +146,7 @@ def diagnose(
             losses = progress.track(variant.train(digits, seed), total=PASSES, description=variant.title)
             curves[variant.title] = list(losses)
     for variant in VARIANTS:
-        _show_checks(variant.title, variant.check(digits, seed))
+        show_checks(variant.title, variant.check(digits, seed))
         losses = np.array(curves[variant.title])
         console.print(
             f"Loss: {losses[0]:.3f} at first; over the last 100 passes {losses[-100:].min():.3f} to"
@@ -161,56 +161,13 @@ def diagnose(
 
 def _report(weights: Path, data: Mnist) -> None:
     report = Report(load(weights), data.test.only(*DIGITS), data.test.without(*DIGITS))
-    _show(report.write(weights.parent))
+    show_evaluation(report.write(weights.parent))
     console.print(f"The model card is {weights.parent / CARD}.")
 
 
 def _load_mnist(folder: Path | None, mirrors: list[str]) -> Mnist:
     with console.status("Reading MNIST"):
         return load_mnist(folder, mirrors)
-
-
-def _run(trainer: Trainer, settings: TrainingSettings) -> dict[str, list[float]]:
-    """Train with a progress bar; return what each epoch gave."""
-    history: dict[str, list[float]] = {"loss": [], "validation_loss": [], "validation_errors": []}
-    columns = (
-        TextColumn("Epoch"),
-        MofNCompleteColumn(),
-        BarColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}, validation errors {task.fields[errors]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=settings.epochs, loss=np.nan, errors="?")
-        for epoch in trainer.epochs():
-            progress.update(task, completed=epoch.number, loss=epoch.loss, errors=epoch.validation_errors)
-            for name, values in history.items():
-                values.append(round(getattr(epoch, name), 5))
-    return history
-
-
-def _show_checks(title: str, checks: list[Check]) -> None:
-    columns = "tensor", "parameters checked", "relative error", "length, of the true one's", "angle to it, degrees"
-    table = Table(*columns, title=title, title_justify="left")
-    for check in checks:
-        numbers = f"{check.relative_error:.1e}", f"{check.length:.4g}", f"{check.angle:.3g}"
-        table.add_row(check.tensor, str(check.parameters), *numbers)
-    console.print(table)
-
-
-def _show(figures: Evaluation) -> None:
-    table = Table("is", *(f"read as {digit}" for digit in DIGITS), title="Test images", title_justify="left")
-    for digit, counts in zip(DIGITS, figures.confusion, strict=True):
-        table.add_row(str(digit), *map(str, counts))
-    console.print(table)
-    for line in (
-        f"{figures.errors} errors of {figures.images}, accuracy {figures.accuracy:.2%}, loss {figures.loss:.4f},"
-        f" calibration error {figures.calibration_error:.4f}, {figures.confident:.2%} confident",
-        f"{figures.others} other digits: {figures.others_sure:.2%} above {SURE},"
-        f" {figures.others_confident:.2%} confident, AUROC {figures.auroc:.4f}",
-        f"Blank, full and noise images: confidence {figures.noise_confidence:.3f} at most",
-    ):
-        console.print(line, highlight=False)
 
 
 def main() -> None:
