@@ -1,0 +1,60 @@
+"""What the commands show in the terminal."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from app.classifier.pixels import DIGITS
+from model_training.evaluation import SURE, Evaluation
+from model_training.gradient_check import Check
+from model_training.trainer import Epoch
+
+console = Console()
+
+
+def follow(epochs: Iterable[Epoch], total: int) -> dict[str, list[float]]:
+    """Train with a progress bar; return what the epochs gave, by name."""
+    history: dict[str, list[float]] = {"loss": [], "validation_loss": [], "validation_errors": []}
+    columns = (
+        TextColumn("Epoch"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}, validation errors {task.fields[errors]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("", total=total, loss=np.nan, errors="?")
+        for epoch in epochs:
+            progress.update(task, completed=epoch.number, loss=epoch.loss, errors=epoch.validation_errors)
+            for name, values in history.items():
+                values.append(round(getattr(epoch, name), 5))
+    return history
+
+
+def show_checks(title: str, checks: list[Check]) -> None:
+    """Print how each tensor's gradient compares with central differences."""
+    columns = "tensor", "parameters checked", "relative error", "length, of the true one's", "angle to it, degrees"
+    table = Table(*columns, title=title, title_justify="left")
+    for check in checks:
+        numbers = f"{check.relative_error:.1e}", f"{check.length:.4g}", f"{check.angle:.3g}"
+        table.add_row(check.tensor, str(check.parameters), *numbers)
+    console.print(table)
+
+
+def show_evaluation(figures: Evaluation) -> None:
+    """Print the figures on the test images."""
+    table = Table("is", *(f"read as {digit}" for digit in DIGITS), title="Test images", title_justify="left")
+    for digit, counts in zip(DIGITS, figures.confusion, strict=True):
+        table.add_row(str(digit), *map(str, counts))
+    console.print(table)
+    for line in (
+        f"{figures.errors} errors of {figures.images}, accuracy {figures.accuracy:.2%}, loss {figures.loss:.4f},"
+        f" calibration error {figures.calibration_error:.4f}, {figures.confident:.2%} confident",
+        f"{figures.others} other digits: {figures.others_sure:.2%} above {SURE},"
+        f" {figures.others_confident:.2%} confident, AUROC {figures.auroc:.4f}",
+        f"Blank, full and noise images: confidence {figures.noise_confidence:.3f} at most",
+    ):
+        console.print(line, highlight=False)
