@@ -1,7 +1,7 @@
 """Why the loop that this project began with did not learn.
 
 Its author posted on a forum a network with two hidden layers of three sigmoid units, trained on all threes and sevens
-at once, whose loss would not fall. Here that loop runs as it was posted, and with its two faults mended one by one:
+at once, whose loss would not fall. Here that loop runs as it was posted, with each of its faults mended, and with both:
 
 1. The derivative of the sigmoid, in terms of the activation a = sigmoid(z), is a (1 - a). The loop has 1 - sigmoid(a).
 2. The gradient is summed over the examples, not averaged. With n examples the stated step is n times as long.
@@ -55,50 +55,52 @@ class Variant:
                 delta = delta @ parameters[layer].W.T * slope
         return cross_entropy(logits, wanted), np.concatenate(gradients)
 
-    def train(self, digits: Digits, seed: int, passes: int = PASSES) -> Iterator[float]:
+    def train(self, digits: Digits, passes: int = PASSES) -> Iterator[float]:
         """Descend along all examples at once; yield the loss before each step."""
         inputs, wanted = to_input(digits.images), targets(digits)
         inputs = inputs[:, inputs.any(axis=0)]  # pixels that are always dark teach nothing, and cost time
-        flat, architecture = _initial(inputs, wanted, seed)
+        flat, architecture = _initial(inputs, wanted)
         parameters = as_layers(flat, architecture)
         for _ in range(passes):
             loss, gradient = self.gradient(parameters, inputs, wanted)
             yield loss
             flat -= self.step * gradient
 
-    def check(self, digits: Digits, seed: int) -> list[Check]:
-        """Compare this loop's gradient at its start with central differences, on the first examples."""
+    def check(self, digits: Digits) -> list[Check]:
+        """Compare this loop's gradient, before it has learnt, with central differences, on the first examples."""
         inputs = to_input(digits.images[:CHECKED_EXAMPLES]).astype(np.float64)
         wanted = targets(digits)[:CHECKED_EXAMPLES].astype(np.float64)
-        flat, architecture = _initial(inputs, wanted, seed)
+        flat, architecture = _initial(inputs, wanted)
         _, gradient = self.gradient(as_layers(flat, architecture), inputs, wanted)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(SEED)
         return check_gradient(gradient, flat, architecture, inputs, wanted, CHECKED_PARAMETERS, rng)
 
 
 VARIANTS = (
     Variant("as posted", right_derivative=False, mean=False, step=0.005),
     Variant("derivative mended", right_derivative=True, mean=False, step=0.005),
-    Variant("derivative and mean mended", right_derivative=True, mean=True, step=0.5),
+    Variant("step mended", right_derivative=False, mean=True, step=0.5),
+    Variant("both mended", right_derivative=True, mean=True, step=0.5),
 )
 
 VERDICT = """\
-As posted, the loss wanders and never settles. Two things are wrong, and mending one is not enough.
+As posted, the loss wanders and never settles. Two things are wrong.
+
+The step: the loop adds the gradients of all examples up. A step of 0.005 along the sum of 12,396 gradients is one of \
+about 62 along their mean. Such steps saturate the sigmoids at once. With the derivative mended alone, the network \
+calls every image a 7, then every image a 3, and so on, and the loss jumps between two values for ever. With a step of \
+0.5 along the mean the loss falls, even with the wrong derivative.
 
 The derivative: sigmoid'(z) is a (1 - a), where a = sigmoid(z) is the activation that the loop already has. The loop \
-has 1 - sigmoid(a) instead. So the gradients of the output layer point the right way, but those of both hidden layers \
-have another length and another direction, and the first layer, which the mistake reaches twice, the worst: see the \
-last two columns of the first table.
+has 1 - sigmoid(a) instead. So the gradients of the output layer are right, but those of both hidden layers are too \
+long and turned away, the more so the farther back they have come: see the tables. With it mended as well, the loss \
+falls to less than a third."""
 
-The mean: the loop adds the gradients of all examples up. A step of 0.005 along the sum of 12,396 gradients is one of \
-about 62 along their mean. With the derivative mended alone the gradients point the right way, but such steps saturate \
-the sigmoids at once: from then on the network calls every image a 7, then every image a 3, and so on, and the loss \
-jumps between two values for ever.
-
-With both mended, and a step of 0.5 along the mean, the loss falls."""
+SEED = 0
+"""Of the parameters at the start. Others wander and jump alike, between other values."""
 
 
-def _initial(inputs: Array, wanted: Array, seed: int) -> tuple[Array, tuple[int, ...]]:
+def _initial(inputs: Array, wanted: Array) -> tuple[Array, tuple[int, ...]]:
     architecture = (inputs.shape[1], *HIDDEN, wanted.shape[1])
-    flat = INITIAL_SCALE * np.random.default_rng(seed).standard_normal(size(architecture))
+    flat = INITIAL_SCALE * np.random.default_rng(SEED).standard_normal(size(architecture))
     return flat.astype(inputs.dtype), architecture

@@ -112,7 +112,8 @@ def loss_curves(curves: dict[str, list[float]]) -> Figure:
     """One loss curve a variant, over passes: each pass faintly, and the mean over `SMOOTHED` passes."""
     figure = Figure(figsize=(7, 3.2))
     axes = figure.subplots()
-    for color, (title, losses) in zip((OTHERS_COLOR, *DIGIT_COLORS.values()), curves.items(), strict=True):
+    colors = OTHERS_COLOR, DIGIT_COLORS[3], "black", DIGIT_COLORS[7]
+    for color, (title, losses) in zip(colors, curves.items(), strict=True):
         passes = np.arange(1, len(losses) + 1)
         smooth = np.convolve(losses, np.full(SMOOTHED, 1 / SMOOTHED), "valid")
         axes.plot(passes, losses, color=color, alpha=0.15, linewidth=0.8)
