@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 
 from app.classifier import Classifier
 from app.classifier.pixels import DIGITS
@@ -68,8 +69,8 @@ Tells a handwritten 3 from a 7 in an image of 28 x 28 pixels, light ink on a dar
 Meant for single digits, drawn or scanned, in learning, demonstrations and tests of software. It is not meant for
 anything that depends on a digit being read right, such as cheques, post or health records.
 
-It answers with the probabilities of 3 and of 7. What is neither gets about even odds, and is not `confident`: the
-likelier digit's probability stays below {metadata.threshold:.3f}.
+It answers with the probabilities of 3 and of 7. What is neither mostly gets about even odds, and is not `confident`:
+the likelier digit's probability stays below {metadata.threshold:.3f}.
 
 ## Figures
 
@@ -109,10 +110,11 @@ Hendrycks, Mazeika and Dietterich 2019): other digits above all, strokes, noise,
 mirrored and cut. The learning rate is {settings["learning_rate"]} at its highest and falls along a cosine.
 
 Each image is seen in ever new copies: turned by up to {augmentation["rotation"]:g} degrees, shifted by up to
-{augmentation["shift"]:g} pixels, scaled by up to {augmentation["scale"]:.0%}, sheared, bent, drawn with thinner and
-thicker pens and with fainter ink.
+{augmentation["shift"]:g} pixels, scaled by factors of up to {np.exp(augmentation["scale"]):.2f}, sheared, bent, drawn
+with thinner and thicker pens and with fainter ink.
 
-The threshold of `confident` is the confidence that {CONFIDENT_SHARE:.0%} of the validation images of 3 and 7 reach.
+The threshold of `confident` is the highest confidence that {CONFIDENT_SHARE:.0%} of the validation images of 3 and 7
+reach.
 
 ![Loss and validation errors over the epochs](history.png)
 
@@ -134,6 +136,6 @@ MNIST, by Yann LeCun and Corinna Cortes, derived from NIST's databases, under CC
 
 - It learnt from digits as people in the United States wrote them around 1990. Other ways to write a 3 or a 7 may be
   unknown to it.
-- A 2 or a 9 that looks like a 7 may be read as one, with confidence.
+- Some other digits look so much like a 3 or a 7 that they are read as one, with confidence; the figures say how many.
 - It sees one digit in the middle of 28 x 28 pixels. Of two digits, or a piece of one, it can say nothing.
 """

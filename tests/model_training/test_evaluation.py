@@ -70,4 +70,5 @@ def test_the_threshold_keeps_all_but_one_in_a_hundred() -> None:
     images = np.zeros((1000, 28, 28), np.uint8)
     images[:, 0, 0] = np.linspace(130, 255, 1000)
     threshold = choose_threshold(PARAMETERS, Digits(images, np.full(1000, 7, np.uint8)))
-    assert Classifier(PARAMETERS, threshold).predict(images).confident.mean() == pytest.approx(0.99, abs=0.005)
+    confident = Classifier(PARAMETERS, threshold).predict(images).confident.mean()
+    assert 0.99 <= confident < 0.995
