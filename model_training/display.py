@@ -51,7 +51,7 @@ def show_evaluation(figures: Evaluation) -> None:
         table.add_row(str(digit), *map(str, counts))
     console.print(table)
     for line in (
-        f"{figures.errors} errors of {figures.images}, accuracy {figures.accuracy:.2%}, loss {figures.loss:.4f},"
+        f"Errors: {figures.errors} of {figures.images}, accuracy {figures.accuracy:.2%}, loss {figures.loss:.4f},"
         f" calibration error {figures.calibration_error:.4f}, {figures.confident:.2%} confident",
         f"{figures.others} other digits: {figures.others_sure:.2%} above {SURE},"
         f" {figures.others_confident:.2%} confident, AUROC {figures.auroc:.4f}",

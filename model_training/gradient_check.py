@@ -12,6 +12,9 @@ from model_training.parameters import as_layers
 STEP = 1e-5
 """Of a central difference in float64: its error is about STEP^2 from the curve and 1e-16 / STEP from rounding."""
 
+TOLERANCE = 1e-6
+"""Relative error of a tensor's gradient above which it is wrong, and not merely rounded."""
+
 
 @dataclass(frozen=True)
 class Check:

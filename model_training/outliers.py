@@ -31,9 +31,8 @@ class Outliers:
         """n outliers, kind by kind."""
         shares = np.array(list(KINDS.values()))
         counts = rng.multinomial(n, shares / shares.sum())
-        return np.concatenate(
-            [getattr(self, kind)(count, rng) for kind, count in zip(KINDS, counts, strict=True) if count]
-        )
+        parts = [getattr(self, kind)(count, rng) for kind, count in zip(KINDS, counts, strict=True) if count]
+        return np.concatenate([np.zeros((0, *IMAGE_SHAPE), np.uint8), *parts])
 
     def other_digits(self, n: int, rng: np.random.Generator) -> Images:
         """0, 1, 2, 4, 5, 6, 8, 9, distorted as threes and sevens are."""

@@ -38,11 +38,11 @@ def test_train_writes_weights_that_say_what_they_are(tmp_path: Path, mnist_folde
     assert metadata.metrics["test"]["images"] == 2038
     assert metadata.metrics["validation"]["images"] == 1239
     assert len(metadata.training["history"]["loss"]) == 1
-    assert f"{metadata.metrics['test']['errors']} errors" in trained.stdout
+    assert f"Errors: {metadata.metrics['test']['errors']} of 2038" in trained.stdout
 
     evaluated = run("evaluate", "--mnist", mnist_folder, "--weights", path)
     assert evaluated.returncode == 0, evaluated.stderr
-    assert f"{metadata.metrics['test']['errors']} errors" in evaluated.stdout
+    assert f"Errors: {metadata.metrics['test']['errors']} of 2038" in evaluated.stdout
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, mnist_folder: Path) -> None:
@@ -56,7 +56,7 @@ def test_the_committed_model_card_is_what_evaluate_gives(tmp_path: Path, mnist_f
     path.write_bytes(DEFAULT_PATH.read_bytes())
     evaluated = run("evaluate", "--mnist", mnist_folder, "--weights", path)
     metrics = load(DEFAULT_PATH).metadata.metrics["test"]
-    assert f"{metrics['errors']} errors of 2038, accuracy {metrics['accuracy']:.2%}" in evaluated.stdout
+    assert f"Errors: {metrics['errors']} of 2038, accuracy {metrics['accuracy']:.2%}" in evaluated.stdout
     assert (tmp_path / CARD).read_text() == (DEFAULT_PATH.parent / CARD).read_text()
     written = {file.name for file in tmp_path.iterdir()}
     assert written == {file.name for file in DEFAULT_PATH.parent.iterdir()}
@@ -68,14 +68,16 @@ def test_check_gradients_finds_none_wrong() -> None:
     errors = [float(error) for error in re.findall(r"\d\.\de-\d\d", checked.stdout)]
     assert len(errors) >= 6
     assert max(errors) < 1e-6
+    assert checked.returncode == 0
 
 
 def test_diagnose_shows_the_three_behaviours(tmp_path: Path, mnist_folder: Path) -> None:
     diagnosed = run("diagnose", "--mnist", mnist_folder, "--figure", tmp_path / "curves.png")
     assert diagnosed.returncode == 0, diagnosed.stderr
-    posted, derivative, both = (float(mean) for mean in re.findall(r"([\d.]+) on average", diagnosed.stdout))
+    posted, derivative, step, both = (float(mean) for mean in re.findall(r"([\d.]+) on average", diagnosed.stdout))
     assert 1 < posted < 5
     assert derivative > 5
+    assert 0.06 < step < 0.1
     assert both < 0.06
     assert (tmp_path / "curves.png").stat().st_size > 10_000
 
