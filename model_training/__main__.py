@@ -63,7 +63,10 @@ def train(
     ] = DEFAULTS.learning_rate,
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = DEFAULTS.seed,
     quick: Annotated[
-        bool, typer.Option("--quick", help=f"Train for {QUICK_EPOCHS} epochs, in less than a minute.")
+        bool,
+        typer.Option(
+            "--quick", help=f"Train for {QUICK_EPOCHS} epochs, in about a minute: enough for a try, not for use."
+        ),
     ] = False,
 ) -> None:
     """Train on MNIST's threes and sevens and write the weights file.
