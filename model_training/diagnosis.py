@@ -97,7 +97,7 @@ long and turned away, the more so the farther back they have come: see the table
 falls to less than a third."""
 
 SEED = 0
-"""Of the parameters at the start. Others wander and jump alike, between other values."""
+"""Of the parameters at the start. Where the posted loop wanders, and whether it rests for a while, depends on it."""
 
 
 def _initial(inputs: Array, wanted: Array) -> tuple[Array, tuple[int, ...]]:

@@ -15,6 +15,7 @@ from app.classifier.weights import Metadata, Weights
 from model_training import figures
 from model_training.data import Digits
 from model_training.evaluation import CONFIDENT_SHARE, SURE, Evaluation, evaluate
+from model_training.parameters import size
 
 CARD = "MODEL_CARD.md"
 
@@ -54,7 +55,7 @@ def card(metadata: Metadata, test: Evaluation) -> str:
     augmentation = settings["augmentation"]
     validation = metadata.metrics["validation"]
     units = " - ".join(map(str, metadata.architecture))
-    parameters = sum((a + 1) * b for a, b in zip(metadata.architecture, metadata.architecture[1:], strict=False))
+    parameters = size(metadata.architecture)
     versions = ", ".join(f"{name} {version}" for name, version in metadata.training["versions"].items())
     rows = "\n".join(
         f"| {true} | {counts[0]} | {counts[1]} |" for true, counts in zip(DIGITS, test.confusion, strict=True)
