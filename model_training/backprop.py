@@ -14,15 +14,20 @@ the examples, so that a learning rate means the same for every batch size.
 
 import numpy as np
 
-from app.classifier.network import Array, Parameters, forward, softmax
+from app.classifier.network import Array, Parameters, forward
 from model_training.parameters import as_layers, size
 
 
-def cross_entropy(logits: Array, targets: Array) -> float:
-    """Mean of -sum t log p in nats, from logits and target probabilities, each (n, classes)."""
+def log_softmax(logits: Array) -> Array:
+    """Logarithms of the probabilities, (n, classes), of logits (n, classes) of any size."""
     shifted = logits - logits.max(axis=1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return float(-(targets * log_p).sum(axis=1).mean())
+    log_p: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return log_p
+
+
+def cross_entropy(log_p: Array, targets: Array) -> float:
+    """Mean of -sum t log p in nats, from logarithms of probabilities and target probabilities, each (n, classes)."""
+    return -float(np.vdot(targets, log_p)) / len(targets)
 
 
 class Backpropagation:
@@ -41,8 +46,8 @@ class Backpropagation:
         inputs: (batch_size, inputs); targets: (batch_size, classes), probabilities.
         """
         activations = forward(parameters, inputs, out=self._activations)
-        logits = activations.pop()
-        delta = (softmax(logits) - targets) / len(inputs)
+        log_p = log_softmax(activations.pop())
+        delta = (np.exp(log_p) - targets) / len(inputs)
         for layer in reversed(range(len(parameters))):
             a = activations[layer]
             np.matmul(a.T, delta, out=self._gradients[layer].W)
@@ -51,4 +56,4 @@ class Backpropagation:
                 delta = np.matmul(delta, parameters[layer].W.T, out=self._deltas[layer - 1])
                 delta *= a
                 delta *= np.subtract(1, a, out=a)
-        return cross_entropy(logits, targets)
+        return cross_entropy(log_p, targets)

@@ -14,7 +14,7 @@ import numpy as np
 
 from app.classifier.network import Array, Parameters, forward, sigmoid, softmax
 from app.classifier.pixels import to_input
-from model_training.backprop import cross_entropy
+from model_training.backprop import cross_entropy, log_softmax
 from model_training.data import Digits
 from model_training.gradient_check import Check, check_gradient
 from model_training.parameters import as_layers, size
@@ -53,7 +53,7 @@ class Variant:
             if layer > 0:
                 slope = a * (1 - a) if self.right_derivative else 1 - sigmoid(a)
                 delta = delta @ parameters[layer].W.T * slope
-        return cross_entropy(logits, wanted), np.concatenate(gradients)
+        return cross_entropy(log_softmax(logits), wanted), np.concatenate(gradients)
 
     def train(self, digits: Digits, passes: int = PASSES) -> Iterator[float]:
         """Descend along all examples at once; yield the loss before each step."""

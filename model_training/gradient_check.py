@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.classifier.network import Array, forward
-from model_training.backprop import cross_entropy
+from model_training.backprop import cross_entropy, log_softmax
 from model_training.parameters import as_layers
 
 STEP = 1e-5
@@ -39,7 +39,7 @@ def numerical_gradient(
     def loss(index: int, move: float) -> float:
         moved = flat.copy()
         moved[index] += move
-        return cross_entropy(forward(as_layers(moved, architecture), inputs)[-1], targets)
+        return cross_entropy(log_softmax(forward(as_layers(moved, architecture), inputs)[-1]), targets)
 
     return np.array([(loss(index, STEP) - loss(index, -STEP)) / (2 * STEP) for index in indices])
 

@@ -1,34 +1,40 @@
 """Adam (Kingma and Ba 2015, algorithm 1), in place on one flat vector."""
 
+import math
+
 import numpy as np
 
 from app.classifier.network import Array
 
 
 class Adam:
-    """Steps of about the learning rate for each parameter, whatever the scale of its gradient."""
+    """Steps of about the learning rate for each parameter, whatever the scale of its gradient.
+
+    The two averages are kept as plain sums, m / (1 - beta1) and v / (1 - beta2), whose factors join the bias
+    corrections in two scalars: ten sweeps over the vectors where the formulas as printed need thirteen.
+    """
 
     def __init__(self, parameters: Array, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> None:
         self.parameters = parameters
         self._beta1, self._beta2, self._epsilon = beta1, beta2, epsilon
-        self._m = np.zeros_like(parameters)
-        self._v = np.zeros_like(parameters)
+        self._m_sum = np.zeros_like(parameters)
+        self._v_sum = np.zeros_like(parameters)
         self._scratch = np.empty_like(parameters)
         self._t = 0
 
     def step(self, gradient: Array, learning_rate: float) -> None:
         """Update the parameters for one gradient (same shape), which is left unchanged."""
         self._t += 1
-        m, v, scratch = self._m, self._v, self._scratch
-        m *= self._beta1
-        m += np.multiply(gradient, 1 - self._beta1, out=scratch)
-        np.square(gradient, out=scratch)
-        v *= self._beta2
-        v += np.multiply(scratch, 1 - self._beta2, out=scratch)
-        # parameters -= learning_rate * m_hat / (sqrt(v_hat) + epsilon), with the bias corrections
-        # m_hat = m / (1 - beta1^t) and v_hat = v / (1 - beta2^t)
-        np.divide(v, 1 - self._beta2**self._t, out=scratch)
-        np.sqrt(scratch, out=scratch)
-        scratch += self._epsilon
-        np.divide(m, scratch, out=scratch)
-        self.parameters -= np.multiply(scratch, learning_rate / (1 - self._beta1**self._t), out=scratch)
+        m_sum, v_sum, scratch = self._m_sum, self._v_sum, self._scratch
+        m_sum *= self._beta1
+        m_sum += gradient
+        v_sum *= self._beta2
+        v_sum += np.square(gradient, out=scratch)
+        # m_hat = m / (1 - beta1^t) = to_m_hat * m_sum, and so v_hat. What is subtracted from the parameters is
+        #   learning_rate * m_hat / (sqrt(v_hat) + epsilon)
+        to_m_hat = (1 - self._beta1) / (1 - self._beta1**self._t)
+        root = math.sqrt((1 - self._beta2) / (1 - self._beta2**self._t))  # sqrt(v_hat) = root * sqrt(v_sum)
+        np.sqrt(v_sum, out=scratch)
+        scratch += self._epsilon / root
+        np.divide(m_sum, scratch, out=scratch)
+        self.parameters -= np.multiply(scratch, learning_rate * to_m_hat / root, out=scratch)

@@ -4,7 +4,7 @@ Outlier exposure (Hendrycks, Mazeika and Dietterich 2019): the network sees them
 probabilities for both digits, and so gives even odds to what it has not seen in training either.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import cv2
 import numpy as np
@@ -13,8 +13,18 @@ from app.classifier.pixels import IMAGE_SHAPE
 from model_training.augmentation import GRID, HEIGHT, WIDTH, Augmentation, Images, gaussian_weights
 from model_training.data import Digits
 
-KINDS = {"other_digits": 12.0, "strokes": 1.0, "noise": 0.4, "inverted": 0.3, "turned": 0.5, "pieces": 0.5}
-"""How often each kind comes, as a ratio. Other digits are the hardest to tell, and what people try first."""
+
+@dataclass(frozen=True)
+class Mixture:
+    """How often each kind of outlier comes, as a ratio; the kinds are methods of `Outliers`."""
+
+    other_digits: float = 12.0
+    """The hardest to tell, and what people try first"""
+    strokes: float = 1.0
+    noise: float = 0.4
+    inverted: float = 0.3
+    turned: float = 0.5
+    pieces: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -26,12 +36,13 @@ class Outliers:
     digits: Digits
     """Threes and sevens"""
     augmentation: Augmentation
+    mixture: Mixture
 
     def __call__(self, n: int, rng: np.random.Generator) -> Images:
         """n outliers, kind by kind."""
-        shares = np.array(list(KINDS.values()))
-        counts = rng.multinomial(n, shares / shares.sum())
-        parts = [getattr(self, kind)(count, rng) for kind, count in zip(KINDS, counts, strict=True) if count]
+        ratios = asdict(self.mixture)
+        counts = rng.multinomial(n, np.array(list(ratios.values())) / sum(ratios.values()))
+        parts = [getattr(self, kind)(count, rng) for kind, count in zip(ratios, counts, strict=True) if count]
         return np.concatenate([np.zeros((0, *IMAGE_SHAPE), np.uint8), *parts])
 
     def other_digits(self, n: int, rng: np.random.Generator) -> Images:

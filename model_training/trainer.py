@@ -11,16 +11,13 @@ import numpy as np
 from app.classifier.network import Array, forward
 from app.classifier.pixels import DIGITS, IMAGE_SHAPE, to_input
 from model_training.augmentation import Augmentation
-from model_training.backprop import Backpropagation, cross_entropy
+from model_training.backprop import Backpropagation, cross_entropy, log_softmax
 from model_training.data import Digits
 from model_training.optimizer import Adam
-from model_training.outliers import Outliers
+from model_training.outliers import Mixture, Outliers
 from model_training.parameters import as_layers, initialize, size
 
 T = TypeVar("T")
-
-WARM_UP_STEPS = 200
-"""Over which the learning rate rises from 0, until Adam's averages mean something."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +27,18 @@ class TrainingSettings:
     hidden: tuple[int, int] = (512, 256)
     epochs: int = 300
     """Passes over the threes and sevens"""
-    batch_size: int = 320
+    batch_size: int = 240
     """Threes, sevens and outliers"""
     outlier_share: float = 0.6
-    """Of each batch. More makes the network less sure of everything, less makes it surer of what is neither."""
-    learning_rate: float = 4e-3
-    """At its highest; then it falls to 0 along half a cosine."""
+    """Of each batch. More makes the network less sure of everything, less makes it surer of what is neither"""
+    learning_rate: float = 3e-3
+    """At its highest; then it falls to 0 along half a cosine"""
+    warm_up_steps: int = 200
+    """Over which the learning rate rises from 0, until Adam's averages mean something"""
     validation_fraction: float = 0.1
     seed: int = 37
     augmentation: Augmentation = field(default_factory=Augmentation)
+    outliers: Mixture = field(default_factory=Mixture)
 
     @property
     def architecture(self) -> tuple[int, ...]:
@@ -123,7 +123,7 @@ class Trainer:
 
     def _batches(self) -> Iterator[Batch]:
         digits, augment, rng = self._split.digits, self._settings.augmentation, self._rng
-        outliers = Outliers(self._split.others, digits, augment)
+        outliers = Outliers(self._split.others, digits, augment, self._settings.outliers)
         outliers_a_batch = self._settings.batch_size - self._digits_a_batch
         digit_targets = targets(digits)
         even_odds = np.full((outliers_a_batch, len(DIGITS)), 1 / len(DIGITS), np.float32)
@@ -136,14 +136,14 @@ class Trainer:
     def _learning_rate(self, step: int) -> float:
         progress = step / (self._steps * self._settings.epochs)
         cosine = (1 + math.cos(math.pi * progress)) / 2
-        return self._settings.learning_rate * min(1, step / WARM_UP_STEPS) * cosine
+        return self._settings.learning_rate * min(1, (step + 1) / self._settings.warm_up_steps) * cosine
 
     def _validate(self, number: int, loss: float) -> Epoch:
         validation = self._split.validation
         logits = forward(self.parameters, to_input(validation.images))[-1]
         wanted = targets(validation)
         errors = int((logits.argmax(axis=1) != wanted.argmax(axis=1)).sum())
-        return Epoch(number, loss, cross_entropy(logits, wanted), errors)
+        return Epoch(number, loss, cross_entropy(log_softmax(logits), wanted), errors)
 
 
 def targets(digits: Digits) -> Array:

@@ -46,7 +46,7 @@ def sigmoid(z: Array, out: Array | None = None) -> Array:
     with np.errstate(over="ignore"):
         a = np.exp(np.negative(z, out=out), out=out)
     a += 1
-    return np.reciprocal(a, out=out)
+    return np.divide(1, a, out=out)
 
 
 def softmax(logits: Array) -> Array:

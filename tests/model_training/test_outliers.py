@@ -1,17 +1,19 @@
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from app.classifier.pixels import DIGITS
 from model_training.augmentation import Augmentation
 from model_training.data import Digits
-from model_training.outliers import KINDS, Outliers
+from model_training.outliers import Mixture, Outliers
 
 STILL = Augmentation(rotation=0, scale=0, shear=0, shift=0, elastic=0, pens=0, faint=0)
 
 
 @pytest.fixture
 def still(digits: Digits, others: Digits) -> Outliers:
-    return Outliers(others, digits.only(*DIGITS), STILL)
+    return Outliers(others, digits.only(*DIGITS), STILL, Mixture())
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def test_as_many_come_as_are_asked_for_of_every_kind(still: Outliers, rng: np.ra
         images = still(n, rng)
         assert images.shape == (n, 28, 28)
         assert images.dtype == np.uint8
-    for kind in KINDS:
+    for kind in asdict(still.mixture):
         assert getattr(still, kind)(7, rng).shape == (7, 28, 28)
 
 
