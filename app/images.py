@@ -15,11 +15,10 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank, ImageFormat, ImageSize, ImageTooLarge, ImageUnreadable, Problem
+from app.fitting import LEAST_CONTRAST, WORKING_SIDE
+from app.fitting import fit as fit_digit
 
 Grey = NDArray[np.uint8]
-
-LEAST_CONTRAST = 16
-"""Of 255: below this, what differs from the ground is the noise of a scan or of JPEG, not ink."""
 
 FRAME = 4
 """Pixels from the edge in which the ground is looked for: thick ink may cover more than half of the rest."""
@@ -45,12 +44,13 @@ class DigitImage:
     height: int
     inverted: bool
     """Whether the ink was dark"""
+    fitted: bool
 
 
-def read_digit(data: bytes, max_pixels: int) -> DigitImage:
-    """Decode a 28 x 28 image of any kind and make its ink light on dark.
+def read_digit(data: bytes, max_pixels: int, fit: bool = False) -> DigitImage:
+    """Decode an image of any kind and make its ink light on dark.
 
-    Of an animation the first frame counts.
+    It must be 28 x 28, unless it is to be fitted. Of an animation the first frame counts.
     Raises ImageFormat, ImageUnreadable, ImageTooLarge, ImageSize or ImageBlank.
     """
     plugin = _plugin_for(data)
@@ -58,7 +58,10 @@ def read_digit(data: bytes, max_pixels: int) -> DigitImage:
         raise ImageFormat("The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.")
     try:
         image = plugin(BytesIO(data))  # reads the header alone
-        _check_size(image, max_pixels)
+        width, height = image.size
+        _check_size(width, height, max_pixels, fit)
+        if fit and isinstance(image, JpegImageFile):
+            image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # decodes no finer than is needed
         image.load()
     except Problem:
         raise
@@ -68,19 +71,37 @@ def read_digit(data: bytes, max_pixels: int) -> DigitImage:
         raise ImageUnreadable(
             f"The {plugin.format} image is truncated or corrupt. Save it again and send it whole."
         ) from error
-    pixels, inverted = _light_on_dark(_to_grey(_upright(image)))
-    return DigitImage(pixels, image.format or "", *image.size, inverted)
+    if fit:
+        pixels, inverted = fit_digit(_to_grey(_upright(_reduced(image))))
+    else:
+        pixels, inverted = _light_on_dark(_to_grey(_upright(image)))
+    return DigitImage(pixels, image.format or "", width, height, inverted, fit)
 
 
-def _check_size(image: ImageFile, max_pixels: int) -> None:
-    width, height = image.size
+def _check_size(width: int, height: int, max_pixels: int, fit: bool) -> None:
     if width * height > max_pixels:
         raise ImageTooLarge(f"The image has {width} x {height} pixels. Send at most {max_pixels:,} pixels.")
-    if (height, width) != IMAGE_SHAPE:
-        raise ImageSize(f"The image has {width} x {height} pixels. Send one of 28 x 28 pixels.")
+    if not fit and (height, width) != IMAGE_SHAPE:
+        raise ImageSize(
+            f"The image has {width} x {height} pixels. Send one of 28 x 28 pixels, or ask for it to be fitted, with"
+            " fit=true."
+        )
 
 
-def _upright(image: ImageFile) -> Image.Image:
+def _reduced(image: Image.Image) -> Image.Image:
+    """Shrink what is larger than `fit_digit` needs, before work and memory are spent on each pixel."""
+    factor = WORKING_SIDE / max(image.size)
+    if factor >= 1:
+        return image
+    width, height = (max(1, round(side * factor)) for side in image.size)
+    if image.mode in ("1", "P", "PA"):  # these would be shrunk without antialiasing
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    reduced = image.resize((width, height), Image.Resampling.BOX)
+    reduced.info |= image.info  # the rotation that a camera noted
+    return reduced
+
+
+def _upright(image: Image.Image) -> Image.Image:
     """Undo the rotation that a camera noted in EXIF."""
     try:
         return ImageOps.exif_transpose(image)
@@ -108,13 +129,28 @@ def _plugin_for(data: bytes) -> type[ImageFile] | None:
 
 def _to_grey(image: Image.Image) -> Grey:
     """Luminance (height, width), with transparency flattened."""
-    if image.mode.startswith("I;16"):
+    if image.mode.startswith("I"):
         levels = np.asarray(image)
         return np.asarray(levels * (255 / max(levels.max(), 1)), np.uint8)  # 12-bit values in 16 bits are common
     if image.has_transparency_data:
         grey, alpha = np.moveaxis(np.asarray(image.convert("RGBA").convert("LA")), 2, 0)
         return _flatten(grey, alpha)
-    return np.asarray(image.convert("L"))
+    return np.asarray(_strongest_band(image))
+
+
+def _strongest_band(image: Image.Image) -> Image.Image:
+    """Luminance, unless one of red, green and blue shows more than twice its contrast, as for yellow ink on white."""
+    grey = image.convert("L")
+    if image.mode in ("L", "1", "LA"):
+        return grey
+    bands = image.convert("RGB").split()
+    strongest = max(bands, key=_contrast)
+    return strongest if _contrast(strongest) > 2 * _contrast(grey) else grey
+
+
+def _contrast(band: Image.Image) -> int:
+    darkest, lightest = band.getextrema()
+    return int(lightest) - int(darkest)  # type: ignore[arg-type]  # of one band, numbers
 
 
 def _flatten(grey: Grey, alpha: Grey) -> Grey:

@@ -211,7 +211,8 @@ def test_an_image_cut_in_its_first_half_is_unreadable(ink: NDArray[np.uint8], ki
 def test_other_sizes_are_refused_with_their_size(size: tuple[int, int]) -> None:
     width, height = size
     assert refused(encode(Image.new("L", size)), ImageSize) == (
-        f"The image has {width} x {height} pixels. Send one of 28 x 28 pixels."
+        f"The image has {width} x {height} pixels. Send one of 28 x 28 pixels, or ask for it to be fitted, with"
+        " fit=true."
     )
 
 
