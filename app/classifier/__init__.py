@@ -24,12 +24,16 @@ class Classifier:
     """A trained network and the threshold that its answers must reach to be called confident."""
 
     def __init__(self, parameters: Parameters, threshold: float) -> None:
-        self._parameters = parameters
+        self.parameters = parameters
         self.threshold = threshold
 
     def predict(self, images: NDArray[np.uint8]) -> Predictions:
         """Classify images: uint8 (n, 28, 28), light ink on a dark ground."""
-        probabilities = softmax(forward(self._parameters, to_input(images))[-1])
+        return self.predict_inputs(to_input(images))
+
+    def predict_inputs(self, inputs: NDArray[np.float32]) -> Predictions:
+        """Classify what `to_input` makes of images: float32 (n, 784), 0 to 1."""
+        probabilities = softmax(forward(self.parameters, inputs)[-1])
         return Predictions(
             digits=np.array(DIGITS)[probabilities.argmax(axis=1)],
             probabilities=probabilities,

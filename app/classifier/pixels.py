@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 IMAGE_SHAPE = (28, 28)
 """Height and width of an image, as in MNIST."""
 
+PIXELS = IMAGE_SHAPE[0] * IMAGE_SHAPE[1]
+
 DIGITS = (3, 7)
 """The two classes, in the order of the network's outputs."""
 
@@ -19,4 +21,4 @@ def to_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     images: uint8 (n, 28, 28), light ink on a dark ground, as in MNIST.
     Returns float32 (n, 784) in the range 0 to 1, row by row.
     """
-    return np.divide(images.reshape(len(images), -1), 255, dtype=np.float32)
+    return np.divide(images.reshape(len(images), PIXELS), 255, dtype=np.float32)
