@@ -1,13 +1,19 @@
 """What the service refuses, and why.
 
     Problem
+    ├── InvalidInference   400   no request of the Open Inference Protocol
+    ├── Unauthorized       401   no API key, or a wrong one
+    ├── UnknownModel       404   another name or version than the model's
+    ├── BodyTimeout        408   the body did not arrive in time
     ├── BodyTooLarge       413   over the byte limit
     ├── ImageTooLarge      413   over the pixel limit
     ├── ImageFormat        415   not PNG, JPEG, WebP, BMP or GIF
+    ├── BatchTooLarge      422   more images than one request may hold
     ├── ImageMissing       422   no image where one was expected
     ├── ImageUnreadable    422   truncated or corrupt
     ├── ImageSize          422   not 28 x 28
-    └── ImageBlank         422   no ink
+    ├── ImageBlank         422   no ink
+    └── Overloaded         503   more requests at once than the service takes
 
 A problem knows nothing of HTTP frameworks: `app.problems` turns it into a response.
 """
@@ -24,14 +30,35 @@ class Problem(Exception):
     """Stable name, the end of the problem's `type`"""
     title: ClassVar[str]
     """The same words for every problem of the type"""
+    headers: ClassVar[dict[str, str]] = {}
+    """What the response says beside the document"""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
 
 
+class InvalidInference(Problem):
+    status, code, title = 400, "invalid-inference", "The inference request is not valid"
+
+
+class Unauthorized(Problem):
+    status, code, title = 401, "unauthorized", "The API key is missing or wrong"
+    headers: ClassVar = {"WWW-Authenticate": "X-API-Key"}
+
+
+class UnknownModel(Problem):
+    status, code, title = 404, "unknown-model", "There is no such model"
+
+
+class BodyTimeout(Problem):
+    status, code, title = 408, "body-timeout", "The request body came too slowly"
+    headers: ClassVar = {"Connection": "close"}  # the rest of the body is not waited for
+
+
 class BodyTooLarge(Problem):
     status, code, title = 413, "body-too-large", "The request body is too large"
+    headers: ClassVar = {"Connection": "close"}
 
 
 class ImageTooLarge(Problem):
@@ -40,6 +67,10 @@ class ImageTooLarge(Problem):
 
 class ImageFormat(Problem):
     status, code, title = 415, "image-format", "The file is not an image of a known format"
+
+
+class BatchTooLarge(Problem):
+    status, code, title = 422, "batch-too-large", "The request holds too many images"
 
 
 class ImageMissing(Problem):
@@ -56,3 +87,8 @@ class ImageSize(Problem):
 
 class ImageBlank(Problem):
     status, code, title = 422, "image-blank", "The image shows nothing"
+
+
+class Overloaded(Problem):
+    status, code, title = 503, "overloaded", "The service has too much to do"
+    headers: ClassVar = {"Retry-After": "1"}

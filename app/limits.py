@@ -1,35 +1,85 @@
 """Limits on requests, as pure ASGI, so that nothing over them is collected or parsed."""
 
+import asyncio
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge
+from app.errors import BodyTimeout, BodyTooLarge, Overloaded
+from app.problems import refuse
+
+ALWAYS_ANSWERED = frozenset({"/livez", "/readyz", "/health", "/metrics", "/v2/health/live", "/v2/health/ready"})
+"""What tells how the service is must answer above all when it has too much to do."""
+
+LINGER_SECONDS = 1.0
+"""Between a refusal and the end of its connection: what is closed with bytes unread is reset, and the answer lost."""
 
 
-class BodyLimit:
-    """Refuses bodies over the limit: declared ones unread, chunked ones as soon as they pass it."""
+class Limits:
+    """Refuses requests that are too many, and bodies that are too large or too slow.
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    A declared body over the limit is refused unread, a chunked one as soon as it passes the limit.
+    """
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int, body_timeout_seconds: float, max_in_flight: int) -> None:
         self._app = app
-        self._max = max_body_bytes
+        self.max_body_bytes = max_body_bytes
+        self.body_timeout_seconds = body_timeout_seconds
+        self._max_in_flight = max_in_flight
+        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in ALWAYS_ANSWERED:
             return await self._app(scope, receive, send)
-        declared = int(Headers(scope=scope).get("content-length", "0"))  # uvicorn lets no other than digits pass
-        received = 0
+        if self._in_flight >= self._max_in_flight:
+            overloaded = Overloaded(f"The service has {self._max_in_flight} requests in hand. Try again in a second.")
+            return await refuse(overloaded, scope, receive, send)
+        self._in_flight += 1
+        try:
+            body = _Body(self, scope, receive, send)
+            await self._app(scope, body.receive, body.send)
+        finally:
+            self._in_flight -= 1
 
-        async def limited_receive() -> Message:
-            """Raise in the hands of whoever asks for the body, so that the handlers of problems see it."""
-            nonlocal received
-            self._check(declared)
-            message = await receive()
-            received += len(message.get("body", b""))
-            self._check(received)
-            return message
 
-        await self._app(scope, limited_receive, send)
+class _Body:
+    """The body of one request, as it arrives."""
 
-    def _check(self, size: int) -> None:
-        if size > self._max:
-            raise BodyTooLarge(f"The body is larger than {self._max:,} bytes. Send a smaller file.")
+    def __init__(self, limits: Limits, scope: Scope, receive: Receive, send: Send) -> None:
+        self._limits, self._receive, self._send = limits, receive, send
+        self._size = int(Headers(scope=scope).get("content-length", "0"))  # uvicorn lets no other than digits pass
+        self._received = 0
+        self._deadline = asyncio.get_running_loop().time() + limits.body_timeout_seconds
+        self._complete = self._refused = False
+
+    async def receive(self) -> Message:
+        """Raise in the hands of whoever asks for the body, so that the handlers of problems see it."""
+        if self._complete:  # what comes is that the client left
+            return await self._receive()
+        self._check()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            self._refused = True
+            seconds = f"{self._limits.body_timeout_seconds:g} seconds"
+            raise BodyTimeout(f"The body did not arrive within {seconds}. Send it faster, or a smaller file.") from None
+        self._received += len(message.get("body", b""))
+        self._size = max(self._size, self._received)
+        self._complete = not message.get("more_body", False)
+        self._check()
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass the answer on; leave a client who still sends time to read why nobody listens any more."""
+        if self._refused and message["type"] == "http.response.body" and not message.get("more_body"):
+            await self._send({**message, "more_body": True})
+            await asyncio.sleep(LINGER_SECONDS)
+            message = {"type": "http.response.body"}
+        await self._send(message)
+
+    def _check(self) -> None:
+        if self._size > self._limits.max_body_bytes:
+            self._refused = True
+            limit = f"{self._limits.max_body_bytes:,} bytes"
+            raise BodyTooLarge(f"The body is larger than {limit}. Send a smaller file.")

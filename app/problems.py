@@ -1,19 +1,20 @@
-"""Problem details (RFC 9457): the one shape in which the service says no."""
+"""Problem details (RFC 9457): the one shape in which the service says no.
+
+Under /v2 it is the Open Inference Protocol's, `{"error": "..."}`.
+"""
 
 from collections.abc import Mapping
 from http.client import responses
-from logging import getLogger
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from app.errors import Problem
 from app.schemas import ProblemDocument
-
-logger = getLogger("uvicorn.error")  # where uvicorn logs the trace
 
 
 class ProblemResponse(JSONResponse):
@@ -24,16 +25,22 @@ class ProblemResponse(JSONResponse):
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Make every error of the service and of the framework a problem."""
-    for kind in (Problem, HTTPException, RequestValidationError, ClientDisconnect, Exception):
+    for kind in (Problem, HTTPException, RequestValidationError, ClientDisconnect):
         app.add_exception_handler(kind, _handle)
 
 
-async def _handle(request: Request, error: Exception) -> ProblemResponse:
-    request_id = request.state.request_id
+async def refuse(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request with its problem, from outside of the framework's own handling of errors."""
+    response = await _handle(Request(scope), error)
+    await response(scope, receive, send)
+
+
+async def _handle(request: Request, error: Exception) -> Response:
     headers: Mapping[str, str] | None = None
     match error:
         case Problem():
             status, code, title, detail = error.status, error.code, error.title, error.detail
+            headers = error.headers
         case HTTPException():
             status, title, headers = error.status_code, responses.get(error.status_code, "Error"), error.headers
             code = title.lower().replace(" ", "-")
@@ -46,17 +53,25 @@ async def _handle(request: Request, error: Exception) -> ProblemResponse:
         case _:
             status, code, title = 500, "internal", "The service failed"
             detail = "This is a fault of the service, not of the request. Its log says more beside the request id."
-            headers = {"X-Request-ID": request_id}  # answered outside of the middleware that adds it
-            logger.error("Request %s failed; the trace follows", request_id)
-    document = ProblemDocument(
+    if (request.url.path + "/").startswith("/v2/"):
+        return JSONResponse({"error": detail}, status, headers)
+    return ProblemResponse(_document(request, status, code, title, detail).model_dump(), status, headers)
+
+
+def problem_document(request: Request, problem: Problem) -> ProblemDocument:
+    """The document alone, for a problem with a part of the request."""
+    return _document(request, problem.status, problem.code, problem.title, problem.detail)
+
+
+def _document(request: Request, status: int, code: str, title: str, detail: str) -> ProblemDocument:
+    return ProblemDocument(
         type=f"/problems/{code}",
         title=title,
         status=status,
         detail=detail,
         instance=request.url.path,
-        request_id=request_id,
+        request_id=request.state.request_id,
     )
-    return ProblemResponse(document.model_dump(), status, headers)
 
 
 _EXPLANATIONS = {

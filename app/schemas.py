@@ -5,8 +5,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from app.classifier import Predictions
+from app.classifier.network import Parameters
 from app.classifier.pixels import DIGITS
-from app.classifier.weights import Metadata
+from app.classifier.weights import Metadata, Weights
 from app.errors import Problem
 from app.images import DigitImage
 
@@ -21,6 +22,14 @@ class ImageInfo(BaseModel):
     width: int = Field(description="in pixels, as uploaded", examples=[28])
     height: int = Field(description="in pixels, as uploaded", examples=[28])
     inverted: bool = Field(description="whether the ink was darker than its ground", examples=[False])
+    fitted: bool = Field(description="whether the digit was found, scaled and centred", examples=[False])
+
+    @classmethod
+    def of(cls, image: DigitImage) -> "ImageInfo":
+        """Describe an image."""
+        return cls(
+            format=image.format, width=image.width, height=image.height, inverted=image.inverted, fitted=image.fitted
+        )
 
 
 class ModelInfo(BaseModel):
@@ -30,7 +39,7 @@ class ModelInfo(BaseModel):
     version: str = Field(examples=["1.0.0"])
 
 
-class PredictionResponse(BaseModel):
+class Prediction(BaseModel):
     """The answer for one image."""
 
     digit: int = Field(description="the likelier of 3 and 7", examples=[7])
@@ -41,49 +50,147 @@ class PredictionResponse(BaseModel):
         description="whether the likelier digit's probability reaches the model's threshold", examples=[True]
     )
     image: ImageInfo
+
+
+class PredictionResponse(Prediction):
+    """The answer for one image, and who gave it."""
+
     model: ModelInfo
 
     @classmethod
     def of(cls, predictions: Predictions, image: DigitImage, metadata: Metadata) -> "PredictionResponse":
         """Describe the first prediction and the image it is for."""
-        probabilities = predictions.probabilities[0].tolist()
+        return cls(**_prediction(predictions, 0, image), model=_model(metadata))
+
+
+class ProblemDocument(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str = Field(description="stable name of the kind of problem", examples=["/problems/image-format"])
+    title: str = Field(
+        description="the same words for every problem of the type",
+        examples=["The file is not an image of a known format"],
+    )
+    status: int = Field(description="the HTTP status code", examples=[415])
+    detail: str = Field(
+        description="what was wrong and what to do",
+        examples=["The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats."],
+    )
+    instance: str = Field(description="path of the request", examples=["/predict"])
+    request_id: str = Field(
+        description="also in the X-Request-ID header and in the log", examples=["5b14b2ee63c14c8eae0d1ad3c8a6a5d3"]
+    )
+
+
+class BatchEntry(BaseModel):
+    """The answer for one image of a batch, or why there is none."""
+
+    prediction: Prediction | None = None
+    problem: ProblemDocument | None = None
+
+
+class BatchResponse(BaseModel):
+    """The answers, in the order of the images. One bad image does not spoil the others."""
+
+    predictions: list[BatchEntry]
+    model: ModelInfo
+
+    @classmethod
+    def of(
+        cls, predictions: Predictions, images: list[DigitImage | ProblemDocument], metadata: Metadata
+    ) -> "BatchResponse":
+        """Describe the predictions, which are for those images that are no problems."""
+        entries, index = [], 0
+        for image in images:
+            if isinstance(image, ProblemDocument):
+                entries.append(BatchEntry(problem=image))
+            else:
+                entries.append(BatchEntry(prediction=Prediction(**_prediction(predictions, index, image))))
+                index += 1
+        return cls(predictions=entries, model=_model(metadata))
+
+
+class ModelCard(ModelInfo):
+    """What the weights file says of itself, and the figures that `evaluate` found."""
+
+    digits: list[int] = Field(examples=[[3, 7]])
+    architecture: list[int] = Field(
+        description="units of each layer, from the inputs to the outputs", examples=[[784, 512, 256, 2]]
+    )
+    parameters: int = Field(description="how many weights and biases", examples=[533762])
+    threshold: float = Field(description="least probability of the likelier digit that is `confident`", examples=[0.8])
+    sha256: str = Field(description="of the weights file")
+    training: dict[str, Any] = Field(description="settings of the run that made the weights, and library versions")
+    data: dict[str, str] = Field(description="SHA-256 of each uncompressed file of the training data")
+    metrics: dict[str, dict[str, Any]] = Field(description="figures on validation and test images")
+
+    @classmethod
+    def of(cls, weights: Weights) -> "ModelCard":
+        """Describe a weights file."""
+        metadata = weights.metadata
         return cls(
-            digit=int(predictions.digits[0]),
-            probabilities={
-                str(digit): round(p, PROBABILITY_DECIMALS) for digit, p in zip(DIGITS, probabilities, strict=True)
-            },
-            confident=bool(predictions.confident[0]),
-            image=ImageInfo(format=image.format, width=image.width, height=image.height, inverted=image.inverted),
-            model=ModelInfo(name=metadata.name, version=metadata.version),
+            name=metadata.name,
+            version=metadata.version,
+            digits=list(metadata.digits),
+            architecture=list(metadata.architecture),
+            parameters=_count(weights.parameters),
+            threshold=metadata.threshold,
+            sha256=weights.sha256,
+            training={name: value for name, value in metadata.training.items() if name != "history"},
+            data=metadata.data,
+            metrics=metadata.metrics,
         )
 
 
 class Health(BaseModel):
     """How the service is."""
 
-    status: str
-
-
-class ProblemDocument(BaseModel):
-    """Why a request was refused (RFC 9457)."""
-
-    type: str = Field(description="stable name of the kind of problem")
-    title: str = Field(description="the same words for every problem of the type")
-    status: int = Field(description="the HTTP status code")
-    detail: str = Field(description="what was wrong and what to do")
-    instance: str = Field(description="path of the request")
-    request_id: str = Field(description="also in the X-Request-ID header and in the log")
+    status: str = Field(examples=["ready"])
 
 
 def problem_responses(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
     """Describe in the OpenAPI schema which problems a route answers with."""
     responses: dict[int | str, dict[str, Any]] = {}
+    schema = ProblemDocument.model_json_schema()
     for problem in problems:
         earlier = responses.get(problem.status, {}).get("description")
-        description = f"{earlier} · {problem.title}" if earlier else problem.title
-        schema = ProblemDocument.model_json_schema()
         responses[problem.status] = {
-            "description": description,
+            "description": f"{earlier} · {problem.title}" if earlier else problem.title,
             "content": {"application/problem+json": {"schema": schema}},
         }
     return responses
+
+
+def inlined(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a model, with those of its parts in their places: for where OpenAPI takes no references."""
+    schema = model.model_json_schema()
+    parts = schema.pop("$defs", {})
+
+    def resolved(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return resolved(parts[node["$ref"].rsplit("/", 1)[1]])
+            return {name: resolved(value) for name, value in node.items()}
+        return [resolved(value) for value in node] if isinstance(node, list) else node
+
+    return dict(resolved(schema))
+
+
+def _prediction(predictions: Predictions, index: int, image: DigitImage) -> dict[str, Any]:
+    probabilities = predictions.probabilities[index].tolist()
+    return {
+        "digit": int(predictions.digits[index]),
+        "probabilities": {
+            str(digit): round(p, PROBABILITY_DECIMALS) for digit, p in zip(DIGITS, probabilities, strict=True)
+        },
+        "confident": bool(predictions.confident[index]),
+        "image": ImageInfo.of(image),
+    }
+
+
+def _model(metadata: Metadata) -> ModelInfo:
+    return ModelInfo(name=metadata.name, version=metadata.version)
+
+
+def _count(parameters: Parameters) -> int:
+    return sum(W.size + b.size for W, b in parameters)

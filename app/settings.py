@@ -1,9 +1,10 @@
 """What can be set, from the environment (`THREE_OR_SEVEN_PORT=80`) and the command line (`--port 80`)."""
 
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.classifier.weights import DEFAULT_PATH
 
@@ -12,11 +13,16 @@ class Settings(BaseSettings):
     """Tell handwritten threes from sevens over HTTP. In the environment, --port is THREE_OR_SEVEN_PORT, and so on."""
 
     model_config = SettingsConfigDict(
-        env_prefix="THREE_OR_SEVEN_", cli_prog_name="python -m app", cli_kebab_case=True, cli_hide_none_type=True
+        env_prefix="THREE_OR_SEVEN_",
+        cli_prog_name="python -m app",
+        cli_kebab_case=True,
+        cli_hide_none_type=True,
+        cli_implicit_flags=True,
     )
 
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every one of this machine")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
+    workers: int = Field(1, ge=1, description="processes; more than there are cores gain nothing")
     weights: Path = Field(DEFAULT_PATH, description="the weights file")
     max_body_bytes: int = Field(
         12 * 1024 * 1024, ge=1024, description="largest request body; photos of a phone are below 12 MiB"
@@ -24,6 +30,34 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(
         50_000_000, ge=784, description="largest image, width times height; decoding takes memory for each pixel"
     )
-    graceful_shutdown_seconds: int = Field(
-        10, ge=0, description="how long requests may still take when the service is told to stop"
+    max_batch: int = Field(64, ge=1, description="most images in one request to /predict/batch")
+    max_in_flight: int = Field(
+        256, ge=1, description="most requests that a worker has in hand; more are refused, and may try again"
     )
+    body_timeout_seconds: float = Field(
+        30, gt=0, description="how long a request body may take to arrive; 12 MiB in 30 s are 3.4 Mbit/s"
+    )
+    drain_seconds: float = Field(
+        1,
+        ge=0,
+        description="how long the service goes on answering after SIGTERM, while it asks clients to go elsewhere;"
+        " longer than a balancer takes to notice",
+    )
+    graceful_shutdown_seconds: int = Field(10, ge=0, description="how long requests may still take after that")
+    api_key: SecretStr | None = Field(
+        None,
+        min_length=1,
+        description="clients must send it as X-API-Key; better set in the environment, since others see a command line",
+    )
+    cors_origins: Annotated[list[str], NoDecode] = Field(
+        [], description="web pages that may call the service, such as https://example.org; separated by commas"
+    )
+    log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
+        "info", description="least level of the service's messages on stderr"
+    )
+    access_log: bool = Field(True, description="one line of JSON for each request, on stdout")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [origin for part in value.split(",") if (origin := part.strip())] if isinstance(value, str) else value

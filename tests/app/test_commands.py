@@ -38,9 +38,16 @@ def test_a_taken_port_stops_the_start() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        ended = run("--port", str(taken.getsockname()[1]))
-    assert ended.returncode != 0
-    assert "address already in use" in ended.stderr
+        port = taken.getsockname()[1]
+        ended = run("--port", str(port))
+    assert ended.returncode == 1
+    assert ended.stderr == f"Cannot listen on 127.0.0.1, port {port}: Address already in use.\n"
+
+
+def test_an_unknown_host_stops_the_start() -> None:
+    ended = run("--host", "no.such.host.invalid")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Cannot listen on no.such.host.invalid, port 8000: ")
 
 
 def test_the_command_line_wins_over_the_environment() -> None:

@@ -47,7 +47,7 @@ def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service(caplog: pytest
     async def fail() -> None:
         raise RuntimeError("secret")
 
-    client = TestClient(app, raise_server_exceptions=False)
+    client = TestClient(app)
     assert_problem(
         client.get("/double", params={"number": "x"}),
         422,

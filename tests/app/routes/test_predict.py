@@ -47,7 +47,7 @@ def test_a_form_and_a_bare_body_get_the_same_full_answer(client: httpx2.Client) 
     assert answer == {
         "digit": 7,
         "confident": True,
-        "image": {"format": "PNG", "width": 28, "height": 28, "inverted": False},
+        "image": {"format": "PNG", "width": 28, "height": 28, "inverted": False, "fitted": False},
         "model": {"name": "three-or-seven", "version": metadata.version},
     }
 
@@ -185,7 +185,7 @@ def test_another_size_is_refused(client: httpx2.Client) -> None:
         422,
         "image-size",
         "The image does not have the right size",
-        "The image has 29 x 28 pixels. Send one of 28 x 28 pixels.",
+        "The image has 29 x 28 pixels. Send one of 28 x 28 pixels, or ask for it to be fitted, with fit=true.",
     )
 
 
@@ -240,7 +240,7 @@ def test_a_file_of_several_megabytes_is_read(client: httpx2.Client, digits: Digi
 
 def test_every_answer_is_in_the_openapi_schema(client: httpx2.Client) -> None:
     operation = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
-    assert set(operation["responses"]) == {"200", "413", "415", "422"}
+    assert set(operation["responses"]) == {"200", "401", "408", "413", "415", "422", "503"}
     assert set(operation["requestBody"]["content"]) == {
         "multipart/form-data",
         *(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif")),
@@ -257,3 +257,101 @@ def test_a_client_that_leaves_in_the_middle_leaves_no_trace_in_the_log() -> None
             connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
         assert httpx2.post(f"{server.url}/predict", files={"file": SEVEN}).json()["digit"] == 7
     assert "Traceback" not in "".join(server.log)
+
+
+def test_fit_finds_a_digit_in_a_larger_picture(client: httpx2.Client, digits: Digits) -> None:
+    paper = Image.new("L", (640, 480), 235)
+    ink = Image.fromarray(255 - digits.only(7).images[0]).resize((120, 120), Image.Resampling.BICUBIC)
+    paper.paste(ink.point(lambda level: level * 235 // 255), (450, 60))
+    answer = client.post("/predict", params={"fit": True}, files={"file": png(paper)}).json()
+    assert answer["digit"] == 7
+    assert answer["confident"] is True
+    assert answer["image"] == {"format": "PNG", "width": 640, "height": 480, "inverted": True, "fitted": True}
+
+
+def test_fit_reads_mnist_as_well_as_without(client: httpx2.Client, digits: Digits) -> None:
+    """At most three errors more."""
+    errors = {"false": 0, "true": 0}
+    for fit, wrong in errors.items():
+        for start in range(0, len(digits.labels), 64):
+            files = [("files", png(Image.fromarray(image))) for image in digits.images[start : start + 64]]
+            entries = client.post("/predict/batch", params={"fit": fit}, files=files).json()["predictions"]
+            answers = [entry["prediction"]["digit"] for entry in entries]
+            wrong += int((np.array(answers) != digits.labels[start : start + 64]).sum())
+        errors[fit] = wrong
+    assert errors["true"] <= errors["false"] + 3
+
+
+def test_a_value_of_fit_that_is_none_is_refused(client: httpx2.Client) -> None:
+    assert_problem(
+        client.post("/predict", params={"fit": "maybe"}, files={"file": SEVEN}),
+        422,
+        "validation",
+        "A parameter is not valid",
+        "query.fit: Input should be a valid boolean, unable to interpret input.",
+    )
+
+
+def test_a_batch_gets_an_answer_for_each_image_in_their_order(client: httpx2.Client) -> None:
+    files = [("files", SEVEN), ("files", b"no image"), ("files", THREE), ("files", b"")]
+    response = client.post("/predict/batch", files=files)
+    assert response.status_code == 200
+    first, second, third, fourth = response.json()["predictions"]
+    for entry, data in ((first, SEVEN), (third, THREE)):
+        single = client.post("/predict", content=data).json()
+        assert response.json()["model"] == single.pop("model")
+        probabilities = entry["prediction"].pop("probabilities")
+        assert probabilities == pytest.approx(single.pop("probabilities"), abs=2e-6)
+        assert entry == {"prediction": single, "problem": None}
+    for entry in (second, fourth):
+        assert entry["prediction"] is None
+        assert entry["problem"] == {
+            "type": "/problems/image-format",
+            "title": "The file is not an image of a known format",
+            "status": 415,
+            "detail": "The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.",
+            "instance": "/predict/batch",
+            "request_id": response.headers["x-request-id"],
+        }
+
+
+def test_a_batch_of_bad_images_alone_is_answered(client: httpx2.Client) -> None:
+    (entry,) = client.post("/predict/batch", files=[("files", b"junk")]).json()["predictions"]
+    assert entry["problem"]["status"] == 415
+
+
+@pytest.mark.parametrize("count", [65, 81])
+def test_a_batch_over_the_limit_is_refused(client: httpx2.Client, count: int) -> None:
+    assert_problem(
+        client.post("/predict/batch", files=[("files", SEVEN)] * count),
+        422,
+        "batch-too-large",
+        "The request holds too many images",
+        "The form has more than 64 images. Send them in several requests.",
+    )
+
+
+def test_a_batch_that_is_no_form_or_in_another_field_is_refused(client: httpx2.Client) -> None:
+    detail = 'The body is no form. Send a multipart form with each image in a field "files".'
+    assert_problem(client.post("/predict/batch", content=SEVEN), *MISSING, detail)
+    detail = 'The form has "file". Send each image in a field "files".'
+    assert_problem(client.post("/predict/batch", files={"file": SEVEN}), *MISSING, detail)
+
+
+def test_explain_draws_what_the_network_saw(client: httpx2.Client, digits: Digits) -> None:
+    ink = digits.only(3).images[0]
+    response = client.post("/explain", files={"file": png(Image.fromarray(255 - ink))})
+    assert response.headers["content-type"] == "image/png"
+    picture = np.asarray(Image.open(io.BytesIO(response.content)).convert("RGB"))
+    assert picture.shape == (280, 280, 3)
+    small = picture[5::10, 5::10].astype(int)
+    assert ((small.max(axis=2) > 0) == (ink > 0)).mean() > 0.99
+    orange, blue = (small[..., 0] - small[..., 2] > 30).sum(), (small[..., 2] - small[..., 0] > 30).sum()
+    assert orange > 10
+    assert orange + blue < (ink > 0).sum()
+
+
+def test_explain_refuses_what_predict_refuses(client: httpx2.Client) -> None:
+    response = client.post("/explain", files={"file": b"junk"})
+    assert response.status_code == 415
+    assert response.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,232 @@
+"""The Open Inference Protocol, version 2: requests to arrays and answers back, as JSON or as binary tensors.
+
+https://github.com/kserve/open-inference-protocol and, for the extension `binary_tensor_data`,
+https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
+"""
+
+import json
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.classifier import Predictions
+from app.classifier.pixels import DIGITS, IMAGE_SHAPE, PIXELS
+from app.errors import InvalidInference
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+"""How many bytes of a body are JSON; binary tensors follow."""
+
+INPUT = "image"
+INPUT_KINDS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
+    "UINT8": (np.uint8, IMAGE_SHAPE),
+    "FP32": (np.float32, (PIXELS,)),
+}
+"""By the protocol's name of the type: NumPy's, and the shape of one image."""
+
+OUTPUTS: dict[str, tuple[str, str, tuple[int, ...]]] = {
+    "probabilities": ("FP32", "<f4", (len(DIGITS),)),
+    "digit": ("INT64", "<i8", ()),
+    "confident": ("BOOL", "?", ()),
+}
+"""By name: the protocol's type, NumPy's (binary tensors are little-endian), and the shape for one image."""
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class InputParameters(_Document):
+    """How an input is sent."""
+
+    binary_data_size: int | None = Field(None, ge=0, description="bytes of the binary tensor, if it is one")
+
+
+class OutputParameters(_Document):
+    """How an output is wanted."""
+
+    binary_data: bool | None = Field(None, description="whether as a binary tensor")
+
+
+class RequestParameters(_Document):
+    """How all outputs are wanted that do not say otherwise."""
+
+    binary_data_output: bool = False
+
+
+class RequestInput(_Document):
+    """One tensor."""
+
+    name: str = Field(examples=[INPUT])
+    shape: list[int] = Field(examples=[[1, *IMAGE_SHAPE]])
+    datatype: str = Field(description="UINT8 with the shape [n, 28, 28], or FP32 with [n, 784]", examples=["UINT8"])
+    parameters: InputParameters = InputParameters()
+    data: list[Any] | None = Field(None, description="nested or flat; absent from a binary tensor")
+
+
+class RequestOutput(_Document):
+    """One output that is wanted."""
+
+    name: str = Field(examples=["digit"])
+    parameters: OutputParameters = OutputParameters()
+
+
+class InferenceRequest(_Document):
+    """Images to classify: light ink on a dark ground, 0 to 255 as UINT8 or 0 to 1 as FP32."""
+
+    id: str | None = Field(None, description="comes back in the answer")
+    parameters: RequestParameters = RequestParameters()
+    inputs: list[RequestInput]
+    outputs: list[RequestOutput] | None = Field(None, description="all, if none are named")
+
+
+class TensorMetadata(BaseModel):
+    """Name, type and shape of a tensor; -1 stands for the number of images."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(BaseModel):
+    """What the model takes and gives."""
+
+    name: str
+    versions: list[str]
+    platform: str = "numpy"
+    inputs: list[TensorMetadata] = [TensorMetadata(name=INPUT, datatype="UINT8", shape=[-1, *IMAGE_SHAPE])]
+    outputs: list[TensorMetadata] = [
+        TensorMetadata(name=name, datatype=datatype, shape=[-1, *shape])
+        for name, (datatype, _, shape) in OUTPUTS.items()
+    ]
+
+
+class ServerMetadata(BaseModel):
+    """What the server is."""
+
+    name: str
+    version: str
+    extensions: list[str] = ["binary_tensor_data"]
+
+
+class ResponseOutput(BaseModel):
+    """One tensor."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: list[float | int | bool] | None = Field(None, description="flat; absent from a binary tensor")
+    parameters: dict[str, int] | None = None
+
+
+class InferenceResponse(BaseModel):
+    """The answers, in the order of the images."""
+
+    model_name: str
+    model_version: str
+    id: str | None = None
+    outputs: list[ResponseOutput]
+
+
+class InferenceError(BaseModel):
+    """Why there is no answer."""
+
+    error: str
+
+
+class Inference(NamedTuple):
+    """A request as the classifier wants it."""
+
+    request: InferenceRequest
+    images: NDArray[Any]
+    """uint8 (n, 28, 28), or float32 (n, 784) from 0 to 1"""
+
+
+def read_inference(body: bytes, header_length: str | None) -> Inference:
+    """Read a request, whose JSON is the body's first `header_length` bytes, or all. Raises InvalidInference."""
+    length = len(body)
+    if header_length is not None:
+        if not (header_length.isascii() and header_length.isdigit() and int(header_length) <= len(body)):
+            raise InvalidInference(f"{HEADER_LENGTH} must be the number of the body's first bytes that are JSON.")
+        length = int(header_length)
+    try:
+        request = InferenceRequest.model_validate_json(body[:length])
+    except ValidationError as error:
+        details = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()[:5])
+        raise InvalidInference(f"This is no inference request: {details}.") from None
+    if [tensor.name for tensor in request.inputs] != [INPUT]:
+        raise InvalidInference(f'Send one input, named "{INPUT}".')
+    for output in request.outputs or ():
+        if output.name not in OUTPUTS:
+            raise InvalidInference(f"There is no output of this name. Ask for {', '.join(OUTPUTS)}.")
+    return Inference(request, _read_tensor(request.inputs[0], body[length:]))
+
+
+def _read_tensor(tensor: RequestInput, binary: bytes) -> NDArray[Any]:
+    if tensor.datatype not in INPUT_KINDS:
+        raise InvalidInference(f"Send the images as {' or '.join(INPUT_KINDS)}.")
+    dtype, image_shape = INPUT_KINDS[tensor.datatype]
+    count, *rest = tensor.shape or [0]
+    if tuple(rest) != image_shape or count < 1:
+        raise InvalidInference(
+            f"The shape is {tensor.shape}. As {tensor.datatype} send {['n', *image_shape]}, n at least 1.".replace(
+                "'", ""
+            )
+        )
+    values = _from_json(tensor, dtype) if tensor.data is not None else _from_binary(tensor, dtype, binary)
+    if values.size != count * PIXELS:
+        raise InvalidInference(f"The shape {tensor.shape} wants {count * PIXELS} values, and {values.size} came.")
+    if dtype is np.float32 and not ((values >= 0) & (values <= 1)).all():
+        raise InvalidInference("FP32 values are from 0 (ground) to 1 (ink). Divide levels by 255.")
+    return values.reshape(tensor.shape)
+
+
+def _from_json(tensor: RequestInput, dtype: type[np.generic]) -> NDArray[Any]:
+    try:
+        values = np.asarray(tensor.data)
+    except ValueError:  # ragged
+        values = np.empty(0, np.object_)
+    kinds = "iu" if dtype is np.uint8 else "iuf"
+    if values.dtype.kind not in kinds or values.shape not in ((values.size,), tuple(tensor.shape)):
+        raise InvalidInference(f"The data must be {tensor.datatype} numbers, flat or nested like the shape.")
+    if dtype is np.uint8 and not ((values >= 0) & (values <= 255)).all():
+        raise InvalidInference("UINT8 values are from 0 to 255.")
+    return values.astype(dtype)
+
+
+def _from_binary(tensor: RequestInput, dtype: type[np.generic], binary: bytes) -> NDArray[Any]:
+    size = tensor.parameters.binary_data_size
+    if size is None:
+        raise InvalidInference("The input has neither data nor a binary_data_size.")
+    if size != len(binary):
+        raise InvalidInference(f"binary_data_size is {size}, and {len(binary)} bytes follow the JSON.")
+    if size % np.dtype(dtype).itemsize:
+        raise InvalidInference(f"{size} bytes are no whole number of {tensor.datatype} values.")
+    return np.frombuffer(binary, np.dtype(dtype).newbyteorder("<")).astype(dtype, copy=False)
+
+
+def write_inference(
+    request: InferenceRequest, predictions: Predictions, name: str, version: str
+) -> tuple[bytes, int | None]:
+    """The body of the answer, and how many of its bytes are JSON if binary tensors follow."""
+    arrays = dict(zip(OUTPUTS, (predictions.probabilities, predictions.digits, predictions.confident), strict=True))
+    wanted = request.outputs or [RequestOutput(name=name) for name in OUTPUTS]
+    outputs: list[dict[str, Any]] = []
+    binaries: list[bytes] = []
+    for output in wanted:
+        datatype, dtype, _ = OUTPUTS[output.name]
+        array = arrays[output.name]
+        described: dict[str, Any] = {"name": output.name, "datatype": datatype, "shape": list(array.shape)}
+        as_binary = output.parameters.binary_data
+        if request.parameters.binary_data_output if as_binary is None else as_binary:
+            binaries.append(array.astype(dtype).tobytes())
+            described["parameters"] = {"binary_data_size": len(binaries[-1])}
+        else:
+            described["data"] = array.ravel().tolist()
+        outputs.append(described)
+    document: dict[str, Any] = {"model_name": name, "model_version": version, "outputs": outputs}
+    if request.id is not None:
+        document["id"] = request.id
+    header = json.dumps(document, separators=(",", ":")).encode()
+    return b"".join([header, *binaries]), len(header) if binaries else None

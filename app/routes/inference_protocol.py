@@ -1,0 +1,120 @@
+"""`/v2`: the Open Inference Protocol, so that clients of KServe, Triton and MLServer work unchanged."""
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
+
+from app import __version__
+from app.authentication import guard
+from app.errors import BodyTimeout, BodyTooLarge, InvalidInference, Overloaded, Problem, Unauthorized, UnknownModel
+from app.inference_protocol import (
+    HEADER_LENGTH,
+    InferenceError,
+    InferenceRequest,
+    InferenceResponse,
+    ModelMetadata,
+    ServerMetadata,
+    read_inference,
+    write_inference,
+)
+from app.routes.health import is_draining
+from app.schemas import inlined
+from app.service import Service
+
+TAGS: list[str | Enum] = ["Open Inference Protocol"]
+
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+REQUEST_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": inlined(InferenceRequest)},
+        "application/octet-stream": BINARY,
+    },
+}
+
+
+def router(service: Service) -> APIRouter:
+    """Routes that answer with this service."""
+    name, only_version = service.metadata.name, service.metadata.version
+    router = APIRouter(tags=TAGS)
+
+    @router.get("/v2", dependencies=guard(service.settings.api_key), responses=_errors(Unauthorized, Overloaded))
+    async def server_metadata() -> ServerMetadata:
+        """What the server is, and which extensions it knows."""
+        return ServerMetadata(name="three-or-seven", version=__version__)
+
+    @router.get("/v2/health/live")
+    async def server_live() -> dict[str, bool]:
+        """The process answers."""
+        return {"live": True}
+
+    @router.get("/v2/health/ready", responses={503: {"description": "Draining: it is about to stop"}})
+    async def server_ready(request: Request, response: Response) -> dict[str, bool]:
+        """The service can predict."""
+        draining = is_draining(request)
+        response.status_code = 503 if draining else 200
+        return {"ready": not draining}
+
+    def known_model(model: Annotated[str, Path(json_schema_extra={"enum": [name]})]) -> None:
+        if model != name:
+            raise UnknownModel(f"There is no model {model!r}; the only one is {name}.")
+
+    def known_version(version: Annotated[str, Path(json_schema_extra={"enum": [only_version]})]) -> None:
+        if version != only_version:
+            raise UnknownModel(f"There is no version {version!r}; the only one is {only_version}.")
+
+    for prefix, known in (
+        ("/v2/models/{model}", [known_model]),
+        ("/v2/models/{model}/versions/{version}", [known_model, known_version]),
+    ):
+        router.include_router(_model_router(service, prefix, known))
+    return router
+
+
+def _model_router(service: Service, prefix: str, known: Sequence[Callable[..., None]]) -> APIRouter:
+    """Routes of a model, under a path whose parameters must be known."""
+    dependencies = [*guard(service.settings.api_key), *map(Depends, known)]
+    router = APIRouter(prefix=prefix, tags=TAGS, dependencies=dependencies)
+    name, version = service.metadata.name, service.metadata.version
+    errors = _errors(Unauthorized, UnknownModel, Overloaded)
+
+    @router.get("", responses=errors)
+    async def model_metadata() -> ModelMetadata:
+        """What the model takes and gives."""
+        return ModelMetadata(name=name, versions=[version])
+
+    @router.get("/ready", responses=errors)
+    async def model_ready() -> dict[str, str | bool]:
+        """The model can predict."""
+        return {"name": name, "ready": True}
+
+    @router.post(
+        "/infer",
+        response_model=InferenceResponse,
+        responses=errors
+        | _errors(InvalidInference, BodyTimeout, BodyTooLarge)
+        | {200: {"content": {"application/octet-stream": BINARY}}},
+        openapi_extra={"requestBody": REQUEST_BODY},
+    )
+    async def infer(
+        request: Request, header_length: Annotated[str | None, Header(alias=HEADER_LENGTH)] = None
+    ) -> Response:
+        """Classify images: light ink on a dark ground.
+
+        UINT8 [n, 28, 28] from 0 to 255, or FP32 [n, 784] from 0 to 1; as JSON, or binary after the JSON.
+        """
+        inference = read_inference(await request.body(), header_length)
+        predictions = await service.classify(inference.images)
+        body, json_length = write_inference(inference.request, predictions, name, version)
+        if json_length is None:
+            return Response(body, media_type="application/json")
+        return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})
+
+    return router
+
+
+def _errors(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    return {problem.status: {"model": InferenceError, "description": problem.title} for problem in problems}

@@ -1,0 +1,184 @@
+"""Runs the service: one process or several, and how they stop without losing a request."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from logging import getLogger
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from threadpoolctl import threadpool_limits
+from uvicorn.config import LOGGING_CONFIG
+from uvicorn.supervisors import multiprocess
+
+from app.classifier.weights import WeightsError
+from app.main import create_app
+from app.metrics import SHARED_FOLDER
+from app.settings import Settings
+
+logger = getLogger("uvicorn.error")
+
+LAST_CALL_SECONDS = 1.0
+"""How long a connection that was opened in the last moment may take to bring its request."""
+
+
+class Config(uvicorn.Config):
+    """uvicorn's settings, and ours for its end."""
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        self.drain_seconds = settings.drain_seconds
+        super().__init__(
+            host=settings.host,
+            port=settings.port,
+            log_config=_logging(settings.access_log),
+            log_level=settings.log_level,
+            access_log=False,  # `app.observability` writes one
+            timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
+            server_header=False,
+            lifespan="off",
+            **options,
+        )
+
+
+class Server(uvicorn.Server):
+    """Drains before it stops.
+
+    uvicorn alone closes connections that look idle although their next request is on its way. Here, after SIGTERM,
+    every answer first says `Connection: close` and `/readyz` 503, so that clients and balancers go elsewhere; then
+    those that wait in the socket's queue are let in, the socket is closed, and they are answered too.
+    """
+
+    config: Config
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGINT:  # somebody waits at the keyboard
+            self.config.drain_seconds = 0
+        super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.config.workers == 1:
+            _announce(sockets or [])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.lifespan.state["draining"] = True
+        self.server_state.default_headers.append((b"connection", b"close"))
+        await self._sleep(self.config.drain_seconds)
+        await self._stop_listening(sockets or [])
+        if self.config.drain_seconds:
+            await self._sleep(LAST_CALL_SECONDS, while_connected=True)
+        await super().shutdown(sockets)
+
+    async def _sleep(self, seconds: float, while_connected: bool = False) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while loop.time() < until and not self.force_exit and (self.server_state.connections or not while_connected):
+            await asyncio.sleep(min(0.05, seconds))
+
+    async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
+        queues = [sock.dup() for sock in sockets]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for queue in queues:
+            queue.setblocking(False)
+            while True:
+                try:
+                    connection, _ = queue.accept()
+                except BlockingIOError:
+                    break
+                await loop.connect_accepted_socket(self._protocol, connection)
+            queue.close()
+
+    def _protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+class Worker(multiprocess.Process):
+    """A process that runs our server."""
+
+    @property
+    def server(self) -> uvicorn.Server:
+        if self._server is None:
+            self._server = Server(self.config)
+        return self._server
+
+
+class Supervisor(multiprocess.Multiprocess):
+    """Starts workers, replaces those that die, and on SIGHUP each in turn, when its successor is ready."""
+
+    def terminate_all(self) -> None:
+        for sock in self.sockets:
+            sock.close()  # or connections would wait in a queue that nobody reads any more
+        super().terminate_all()
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the requests in hand. Raises WeightsError."""
+    app = build(settings)  # with several workers, to say at once what is wrong
+    if settings.workers == 1:
+        config = Config(settings, app=app)
+        Server(config).run(sockets=[_listen(config)])
+        return
+    multiprocess.Process = Worker  # type: ignore[misc]  # Multiprocess has no parameter for it
+    with tempfile.TemporaryDirectory(prefix="three-or-seven-", ignore_cleanup_errors=True) as folder:
+        os.environ[SHARED_FOLDER] = folder
+        config = Config(settings, app=partial(build_worker, settings), factory=True, workers=settings.workers)
+        sockets = [_listen(config)]
+        supervisor = Supervisor(config, sockets)
+        _announce(sockets)
+        supervisor.run()
+
+
+def build(settings: Settings) -> FastAPI:
+    """The service, on one BLAS thread: the matrices are small, and other cores serve other requests."""
+    threadpool_limits(1)
+    return create_app(settings)
+
+
+def build_worker(settings: Settings) -> FastAPI:
+    """The service in a worker; bad weights end it with one sentence."""
+    try:
+        return build(settings)
+    except WeightsError as error:
+        sys.exit(str(error))
+
+
+def _listen(config: Config) -> socket.socket:
+    """Open the socket. Clients that come before the server is ready wait in its queue."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        sock = socket.create_server((config.host, config.port), family=family, backlog=config.backlog)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        sys.exit(f"Cannot listen on {config.host}, port {config.port}: {reason}.")
+    return sock
+
+
+def _announce(sockets: Sequence[socket.socket]) -> None:
+    """Say where the service is, when signals are already heard."""
+    for sock in sockets:
+        host, port = sock.getsockname()[:2]
+        logger.info(
+            "Uvicorn running on http://%s:%d (Press CTRL+C to quit)", f"[{host}]" if ":" in host else host, port
+        )
+
+
+def _logging(access_log: bool) -> dict[str, Any]:
+    """uvicorn's messages on stderr, and the access log's lines, which are JSON already, on stdout."""
+    json_lines = {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "bare"}
+    access = {"handlers": ["bare"], "level": "INFO" if access_log else "CRITICAL", "propagate": False}
+    return LOGGING_CONFIG | {
+        "formatters": LOGGING_CONFIG["formatters"] | {"bare": {"format": "%(message)s"}},
+        "handlers": LOGGING_CONFIG["handlers"] | {"bare": json_lines},
+        "loggers": LOGGING_CONFIG["loggers"] | {"app.access": access},
+    }

@@ -1,0 +1,30 @@
+"""What the OpenAPI schema cannot say to schemathesis: which bytes are an image of 28 x 28."""
+
+import io
+
+import numpy as np
+import schemathesis
+from hypothesis import strategies
+from PIL import Image
+
+from tests.conftest import DATA
+
+KINDS = ["PNG", "BMP", "GIF", "JPEG", "WEBP"]
+
+with np.load(DATA / "mnist-test.npz") as _arrays:
+    _PIXELS = _arrays["digits_images"]
+
+
+def _encode(index: int, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(_PIXELS[index]).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def _images(kinds: list[str]) -> strategies.SearchStrategy[bytes]:
+    return strategies.builds(_encode, strategies.integers(0, len(_PIXELS) - 1), strategies.sampled_from(kinds))
+
+
+schemathesis.openapi.format("binary", _images(KINDS))
+for kind in KINDS:
+    schemathesis.openapi.media_type(f"image/{kind.lower()}", _images([kind]))

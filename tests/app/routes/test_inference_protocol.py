@@ -1,0 +1,245 @@
+"""The Open Inference Protocol, spoken by a client that others wrote, and by hand."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+import tritonclient.http
+from tritonclient.utils import InferenceServerException
+
+from app import __version__
+from app.classifier import Classifier, Predictions
+from app.classifier.weights import DEFAULT_PATH, load
+from model_training.data import Digits
+
+MODEL = "three-or-seven"
+INFER = f"/v2/models/{MODEL}/infer"
+BLANK = {"name": "image", "shape": [1, 28, 28], "datatype": "UINT8", "data": [0] * 784}
+
+
+@pytest.fixture(scope="module")
+def triton(client: httpx2.Client) -> Iterator[tritonclient.http.InferenceServerClient]:
+    with tritonclient.http.InferenceServerClient(client.base_url.netloc.decode()) as triton:
+        yield triton
+
+
+@pytest.fixture(scope="module")
+def expected(digits: Digits) -> Predictions:
+    weights = load(DEFAULT_PATH)
+    return Classifier(weights.parameters, weights.metadata.threshold).predict(digits.images)
+
+
+def test_a_client_of_triton_finds_its_way(triton: tritonclient.http.InferenceServerClient) -> None:
+    version = load(DEFAULT_PATH).metadata.version
+    assert triton.is_server_live()
+    assert triton.is_server_ready()
+    assert triton.is_model_ready(MODEL)
+    assert triton.is_model_ready(MODEL, version)
+    assert not triton.is_model_ready(MODEL, "0")
+    assert not triton.is_model_ready("another")
+    assert triton.get_server_metadata() == {
+        "name": "three-or-seven",
+        "version": __version__,
+        "extensions": ["binary_tensor_data"],
+    }
+    metadata = triton.get_model_metadata(MODEL)
+    assert metadata == triton.get_model_metadata(MODEL, version)
+    assert metadata == {
+        "name": MODEL,
+        "versions": [version],
+        "platform": "numpy",
+        "inputs": [{"name": "image", "datatype": "UINT8", "shape": [-1, 28, 28]}],
+        "outputs": [
+            {"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]},
+            {"name": "digit", "datatype": "INT64", "shape": [-1]},
+            {"name": "confident", "datatype": "BOOL", "shape": [-1]},
+        ],
+    }
+
+
+@pytest.mark.parametrize("binary_input", [True, False])
+@pytest.mark.parametrize("binary_output", [True, False])
+@pytest.mark.parametrize("datatype", ["UINT8", "FP32"])
+def test_a_client_of_triton_gets_the_same_answers_as_predict(
+    triton: tritonclient.http.InferenceServerClient,
+    digits: Digits,
+    expected: Predictions,
+    binary_input: bool,
+    binary_output: bool,
+    datatype: str,
+) -> None:
+    """Those of /predict are held equal to `evaluate`'s in test_predict."""
+    images = digits.images if datatype == "UINT8" else digits.images.reshape(-1, 784) / np.float32(255)
+    for start in range(0, len(images), 700):
+        part = images[start : start + 700]
+        tensor = tritonclient.http.InferInput("image", part.shape, datatype)
+        tensor.set_data_from_numpy(part, binary_data=binary_input)
+        names = ("digit", "probabilities", "confident")
+        outputs = [tritonclient.http.InferRequestedOutput(name, binary_data=binary_output) for name in names]
+        answer = triton.infer(MODEL, [tensor], outputs=outputs, request_id=f"from {start}")
+        assert answer.get_response()["id"] == f"from {start}"
+        answers, probabilities, confident = (array[start : start + 700] for array in expected)
+        assert (answer.as_numpy("digit") == answers).all()
+        assert (answer.as_numpy("confident") == confident).all()
+        assert answer.as_numpy("probabilities") == pytest.approx(probabilities, abs=1e-5)
+
+
+def test_the_default_of_a_client_of_triton_is_understood(
+    triton: tritonclient.http.InferenceServerClient, digits: Digits
+) -> None:
+    tensor = tritonclient.http.InferInput("image", [3, 28, 28], "UINT8")
+    tensor.set_data_from_numpy(digits.images[:3])
+    assert (triton.infer(MODEL, [tensor]).as_numpy("digit") == digits.labels[:3]).all()
+
+
+def test_a_client_of_triton_gets_to_read_what_was_wrong(triton: tritonclient.http.InferenceServerClient) -> None:
+    tensor = tritonclient.http.InferInput("image", [1, 27, 28], "UINT8")
+    tensor.set_data_from_numpy(np.zeros((1, 27, 28), np.uint8))
+    with pytest.raises(InferenceServerException, match=r"The shape is \[1, 27, 28\]. As UINT8 send \[n, 28, 28\]"):
+        triton.infer(MODEL, [tensor])
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_plain_json_is_answered_in_plain_json(
+    client: httpx2.Client, digits: Digits, expected: Predictions, nested: bool
+) -> None:
+    for start in range(0, len(digits.labels), 1019):
+        part = digits.images[start : start + 1019]
+        data = part.tolist() if nested else part.ravel().tolist()
+        tensor = {"name": "image", "shape": list(part.shape), "datatype": "UINT8", "data": data}
+        answer = client.post(INFER, json={"id": "x", "inputs": [tensor]}, timeout=30).json()
+        probabilities, answered, confident = answer.pop("outputs")
+        assert answer == {"model_name": MODEL, "model_version": load(DEFAULT_PATH).metadata.version, "id": "x"}
+        assert answered["data"] == expected.digits[start : start + 1019].tolist()
+        assert confident["data"] == expected.confident[start : start + 1019].tolist()
+        assert probabilities["data"] == pytest.approx(expected.probabilities[start : start + 1019].ravel(), abs=1e-5)
+        assert (probabilities["shape"], answered["shape"]) == ([1019, 2], [1019])
+
+
+def test_an_answer_says_nothing_of_what_was_not_asked(client: httpx2.Client) -> None:
+    request = {"inputs": [BLANK], "outputs": [{"name": "digit"}]}
+    answer = client.post(f"/v2/models/{MODEL}/versions/{load(DEFAULT_PATH).metadata.version}/infer", json=request)
+    (output,) = answer.json()["outputs"]
+    assert set(output) == {"name", "datatype", "shape", "data"}
+    assert "id" not in answer.json()
+
+
+def test_outputs_may_be_wanted_binary_at_once(client: httpx2.Client) -> None:
+    request = {"inputs": [BLANK], "parameters": {"binary_data_output": True}}
+    request["outputs"] = [{"name": "digit", "parameters": {"binary_data": False}}, {"name": "probabilities"}]
+    answer = client.post(INFER, json=request)
+    assert answer.headers["content-type"] == "application/octet-stream"
+    length = int(answer.headers["inference-header-content-length"])
+    digit, probabilities = json.loads(answer.content[:length])["outputs"]
+    assert digit["data"][0] in (3, 7)
+    assert probabilities["parameters"] == {"binary_data_size": 8}
+    assert np.frombuffer(answer.content[length:], "<f4").sum() == pytest.approx(1)
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    return {"inputs": [BLANK | fields]}
+
+
+BINARY = {name: value for name, value in BLANK.items() if name != "data"}
+
+NO_IMAGE = 'Send one input, named "image".'
+NO_SHAPE = "As UINT8 send [n, 28, 28], n at least 1."
+NO_NUMBERS = "The data must be UINT8 numbers, flat or nested like the shape."
+NO_LEVELS = "UINT8 values are from 0 to 255."
+ENDLESS = [10**30, 28, 28]
+
+REFUSALS: list[tuple[Any, str]] = [
+    (changed(name="picture"), NO_IMAGE),
+    ({"inputs": []}, NO_IMAGE),
+    ({"inputs": [BLANK, BLANK]}, NO_IMAGE),
+    (changed(datatype="FP16"), "Send the images as UINT8 or FP32."),
+    (changed(shape=[28, 28]), f"The shape is [28, 28]. {NO_SHAPE}"),
+    (changed(shape=[]), f"The shape is []. {NO_SHAPE}"),
+    (changed(shape=[0, 28, 28]), f"The shape is [0, 28, 28]. {NO_SHAPE}"),
+    (changed(shape=[-1, 28, 28]), f"The shape is [-1, 28, 28]. {NO_SHAPE}"),
+    (changed(datatype="FP32"), "The shape is [1, 28, 28]. As FP32 send [n, 784], n at least 1."),
+    (changed(shape=[2, 28, 28]), "The shape [2, 28, 28] wants 1568 values, and 784 came."),
+    (changed(shape=ENDLESS), f"The shape {ENDLESS} wants {784 * 10**30} values, and 784 came."),
+    (changed(data=[256] * 784), NO_LEVELS),
+    (changed(data=[-1] * 784), NO_LEVELS),
+    (changed(data=[0.5] * 784), NO_NUMBERS),
+    (changed(data=["0"] * 784), NO_NUMBERS),
+    (changed(data=[True] * 784), NO_NUMBERS),
+    (changed(data=[10**30] * 784), NO_NUMBERS),
+    (changed(data=[[1, 2], [3]]), NO_NUMBERS),
+    (changed(data=[[0] * 392] * 2), NO_NUMBERS),
+    (changed(data=[]), NO_NUMBERS),
+    (
+        changed(datatype="FP32", shape=[1, 784], data=[2] * 784),
+        "FP32 values are from 0 (ground) to 1 (ink). Divide levels by 255.",
+    ),
+    ({"inputs": [BINARY]}, "The input has neither data nor a binary_data_size."),
+    (
+        {"inputs": [BINARY | {"parameters": {"binary_data_size": 784}}]},
+        "binary_data_size is 784, and 0 bytes follow the JSON.",
+    ),
+    (
+        {"inputs": [BLANK], "outputs": [{"name": "animal"}]},
+        "There is no output of this name. Ask for probabilities, digit, confident.",
+    ),
+    ({}, "This is no inference request: inputs: Field required."),
+    ([], "This is no inference request: body: Input should be an object."),
+]
+
+
+@pytest.mark.parametrize(("request_", "error"), REFUSALS)
+def test_what_is_no_request_is_refused(client: httpx2.Client, request_: Any, error: str) -> None:
+    response = client.post(INFER, json=request_)
+    assert response.json() == {"error": error}
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
+def test_numbers_that_are_none_are_refused(client: httpx2.Client, number: str) -> None:
+    document = {"inputs": [{"name": "image", "shape": [1, 784], "datatype": "FP32", "data": [7]}]}
+    body = json.dumps(document).replace("[7]", "[" + ", ".join([number] * 784) + "]")
+    response = client.post(INFER, content=body)
+    assert response.status_code == 400
+    assert "error" in response.json()
+
+
+def test_json_without_end_or_bottom_is_refused(client: httpx2.Client) -> None:
+    for body in (b"", b"{", b'{"inputs": ' + b"[" * 100_000, b"\xff"):
+        response = client.post(INFER, content=body)
+        assert response.status_code == 400
+        assert response.json()["error"].startswith("This is no inference request: ")
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "100000", "²"])
+def test_a_header_that_does_not_fit_the_body_is_refused(client: httpx2.Client, length: str) -> None:
+    headers = [(b"Inference-Header-Content-Length", length.encode("latin-1"))]
+    response = client.post(INFER, content=b"{}", headers=headers)
+    assert response.status_code == 400
+    assert response.json() == {
+        "error": "Inference-Header-Content-Length must be the number of the body's first bytes that are JSON."
+    }
+
+
+def test_a_torn_number_is_refused(client: httpx2.Client) -> None:
+    tensor = {"name": "image", "shape": [1, 784], "datatype": "FP32", "parameters": {"binary_data_size": 3}}
+    header = json.dumps({"inputs": [tensor]}).encode()
+    headers = {"Inference-Header-Content-Length": str(len(header))}
+    response = client.post(INFER, content=header + b"abc", headers=headers)
+    assert response.json() == {"error": "3 bytes are no whole number of FP32 values."}
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("/v2/models/another", "There is no model 'another'; the only one is three-or-seven."),
+        (f"/v2/models/{MODEL}/versions/9/ready", "There is no version '9'; the only one is 1.0.0."),
+        ("/v2/nothing", "There is nothing at this path. See /docs for what there is."),
+    ],
+)
+def test_what_is_not_there_is_said_in_the_protocol_s_words(client: httpx2.Client, path: str, error: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 404
+    assert response.json() == {"error": error}

@@ -1,0 +1,131 @@
+"""Bodies that are too large, too slow, too many, on a real socket."""
+
+import io
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import pytest
+from PIL import Image
+
+from tests.app.problems import assert_problem
+from tests.conftest import DATA
+from tests.serving import Server, serve
+
+SEVEN = (DATA / "seven.png").read_bytes()
+HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
+TIMEOUT = 1
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serve("--body-timeout-seconds", str(TIMEOUT), "--max-in-flight", "2") as server:
+        yield server
+
+
+def connect(server: Server) -> socket.socket:
+    host, port = server.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=10)
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    answer = b""
+    while part := connection.recv(65536):
+        answer += part
+    return answer
+
+
+def test_a_body_that_trickles_is_cut_off(server: Server) -> None:
+    with connect(server) as connection:
+        connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
+        connection.settimeout(0.1)
+        start, answer = time.monotonic(), b""
+        while not answer:
+            connection.sendall(b"x")
+            try:
+                answer = connection.recv(65536)
+            except TimeoutError:
+                assert time.monotonic() - start < 10 * TIMEOUT
+        connection.settimeout(10)
+        answer += until_closed(connection)
+    head, body = answer.split(b"\r\n\r\n", 1)
+    assert head.startswith(b"HTTP/1.1 408 ")
+    assert b"connection: close" in head.lower()
+    response = httpx2.Response(
+        408,
+        headers=dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:]),
+        content=body,
+        request=httpx2.Request("POST", f"{server.url}/predict"),
+    )
+    assert_problem(
+        response,
+        408,
+        "body-timeout",
+        "The request body came too slowly",
+        f"The body did not arrive within {TIMEOUT} seconds. Send it faster, or a smaller file.",
+    )
+
+
+def test_more_requests_than_the_limit_are_refused_and_health_is_not(server: Server) -> None:
+    with connect(server) as first, connect(server) as second:
+        for connection in (first, second):
+            connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
+        time.sleep(0.3)
+        response = httpx2.post(f"{server.url}/predict", content=SEVEN)
+        assert response.headers["retry-after"] == "1"
+        assert_problem(
+            response,
+            503,
+            "overloaded",
+            "The service has too much to do",
+            "The service has 2 requests in hand. Try again in a second.",
+        )
+        assert httpx2.get(f"{server.url}/v2").json() == {
+            "error": "The service has 2 requests in hand. Try again in a second."
+        }
+        for path in ("/livez", "/readyz", "/health", "/metrics", "/v2/health/live", "/v2/health/ready"):
+            assert httpx2.get(f"{server.url}{path}").status_code == 200
+    time.sleep(0.3)
+    assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_gigabyte_is_refused_with_little_of_it_read_and_the_client_reads_why(server: Server, chunked: bool) -> None:
+    sent = 0
+
+    def gigabyte() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(1000):
+            sent += 1_000_000
+            yield bytes(1_000_000)
+
+    headers = {} if chunked else {"Content-Length": str(10**9)}
+    before = memory(server)
+    response = httpx2.post(f"{server.url}/predict", content=gigabyte(), headers=headers)
+    assert response.status_code == 413
+    assert response.json()["type"] == "/problems/body-too-large"
+    assert sent < 40_000_000  # with what the kernel holds on both sides
+    assert memory(server) - before < 40_000_000
+
+
+def memory(server: Server) -> int:
+    """Peak of resident memory, in bytes."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def test_large_images_do_not_hold_up_small_ones(server: Server) -> None:
+    """Health answers while a photo is being fitted: decoding is off the event loop."""
+    buffer = io.BytesIO()
+    Image.effect_noise((3000, 2000), 60).save(buffer, "PNG", compress_level=1)
+    url = f"{server.url}/predict?fit=true"
+    with ThreadPoolExecutor() as executor:
+        photo = executor.submit(httpx2.post, url, content=buffer.getvalue(), timeout=60)
+        answered = 0
+        while not photo.done():
+            answered += httpx2.get(f"{server.url}/livez").status_code == 200
+    assert answered >= 2
+    assert photo.result().status_code == 200
