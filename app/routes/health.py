@@ -1,10 +1,14 @@
 """`/livez`, `/readyz` and `/metrics`, for whatever starts, watches and stops the service."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from app.schemas import Health
 from app.service import Service
+
+DRAINING: dict[int | str, dict[str, Any]] = {503: {"model": Health, "description": "Draining: it is about to stop"}}
 
 
 def is_draining(request: Request) -> bool:
@@ -21,15 +25,14 @@ def router(service: Service) -> APIRouter:
         """The process answers."""
         return Health(status="alive")
 
-    @router.get("/readyz", responses={503: {"model": Health, "description": "Draining: it is about to stop"}})
+    @router.get("/readyz", responses=DRAINING)
+    @router.get("/health", responses=DRAINING, name="health")
     async def readyz(request: Request, response: Response) -> Health:
-        """The service can predict. It does not start without weights that read its test image right."""
+        """The service can predict. It does not start unless it reads its test image right."""
         if is_draining(request):
             response.status_code = 503
             return Health(status="draining")
         return Health(status="ready")
-
-    router.add_api_route("/health", readyz, summary="Health", description="The same as `/readyz`.")
 
     @router.get(
         "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}, "description": "Figures"}}

@@ -117,4 +117,7 @@ def _model_router(service: Service, prefix: str, known: Sequence[Callable[..., N
 
 
 def _errors(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    return {problem.status: {"model": InferenceError, "description": problem.title} for problem in problems}
+    errors: dict[int | str, dict[str, Any]] = {
+        422: {"model": InferenceError, "description": "A parameter is not valid"}
+    }
+    return errors | {problem.status: {"model": InferenceError, "description": problem.title} for problem in problems}

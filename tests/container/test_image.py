@@ -67,6 +67,24 @@ def test_a_file_of_many_megabytes_needs_no_disk(url: str) -> None:
     assert httpx2.post(f"{url}/predict", files={"file": seven}).json()["digit"] == 7
 
 
+def test_several_workers_need_no_disk_either(image: str) -> None:
+    name = docker(
+        "run", "--detach", "--read-only", "--publish", "127.0.0.1::8000", image, "python", "-m", "app", "--workers", "2"
+    ).stdout.strip()
+    try:
+        url = f"http://{docker('port', name, '8000').stdout.split()[0]}"
+        until = time.monotonic() + HEALTHY_SECONDS
+        while state(name)["Health"]["Status"] != "healthy":
+            assert time.monotonic() < until, docker("logs", name).stderr
+            time.sleep(0.2)
+        assert httpx2.post(f"{url}/predict", content=(DATA / "seven.png").read_bytes()).json()["digit"] == 7
+        assert 'predictions_total{confident="true",digit="7"} 1.0' in httpx2.get(f"{url}/metrics").text
+        docker("stop", name)
+        assert state(name)["ExitCode"] == 0
+    finally:
+        docker("rm", "--force", name)
+
+
 def test_it_holds_the_service_and_its_weights_alone(container: str) -> None:
     listed = python(container, "import os; print(*sorted(os.listdir('/srv')), *os.listdir('/srv/weights'))").stdout
     assert listed.split()[:2] == ["app", "weights"]

@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
 
 from app.classifier.pixels import DIGITS
 from model_training.data import Digits, load_mnist
@@ -20,9 +21,21 @@ def compact(test: Digits) -> dict[str, Digits]:
     return {"digits": test.only(*DIGITS), "others": Digits(images, labels)}
 
 
+def photo(ink: NDArray[np.uint8]) -> Image.Image:
+    """Blue ink on paper, off the middle, in the light of a lamp at one side."""
+    large = Image.fromarray(ink).resize((360, 360), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(4))
+    strength = np.clip((np.asarray(large) / 255.0 - 0.35) * 6, 0, 1)[..., None]
+    paper = np.full((600, 800, 3), (240.0, 235.0, 220.0))
+    paper[180:540, 380:740] *= 1 - strength * (0.8, 0.7, 0.3)
+    paper *= np.linspace(1, 0.5, 800)[:, None]
+    paper += np.random.default_rng(0).normal(0, 2, paper.shape)
+    return Image.fromarray(np.clip(paper, 0, 255).astype(np.uint8))
+
+
 if __name__ == "__main__":
     parts = compact(load_mnist(Path(sys.argv[1])).test)
     arrays = {f"{name}_{field}": array for name, part in parts.items() for field, array in part._asdict().items()}
     np.savez_compressed(HERE / "mnist-test.npz", **arrays)
     for digit, name in zip(DIGITS, ("three", "seven"), strict=True):
         Image.fromarray(parts["digits"].only(digit).images[0]).save(HERE / f"{name}.png", optimize=True)
+    photo(parts["digits"].only(7).images[3]).save(HERE / "photo.jpg", quality=80)
