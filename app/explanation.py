@@ -16,13 +16,14 @@ ENLARGED = 10
 _COLORS = np.array([ImageColor.getrgb(DIGIT_COLORS[digit]) for digit in DIGITS], np.float32)
 
 
-def explain(parameters: Parameters, pixels: NDArray[np.uint8]) -> bytes:
+def explain(parameters: Parameters, pixels: NDArray[np.uint8], colors: bool = True) -> bytes:
     """Draw uint8 (28, 28) as a PNG, 280 x 280.
 
     Ink that said nothing is white; the more a pixel spoke for a digit, the more it takes that digit's colour.
+    Without colours all ink is white.
     """
     shares = attribution(parameters, to_input(pixels[None])).reshape(IMAGE_SHAPE)
-    strength = np.abs(shares) / max(np.abs(shares).max(), np.finfo(np.float32).tiny)
+    strength = np.abs(shares) / max(np.abs(shares).max(), np.finfo(np.float32).tiny) * colors
     color = _COLORS[(shares > 0).astype(int)]
     ink = 255 + (color - 255) * np.sqrt(strength)[..., None]  # the eye needs more than a little colour
     picture = Image.fromarray(np.asarray(ink * (pixels[..., None] / 255), np.uint8))

@@ -5,6 +5,7 @@ draws there, and its centre of mass is put in the middle of 28 x 28.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -33,11 +34,17 @@ GROUND_SHARE = 0.3
 LEAST_CONTRAST = 16
 """Of 255, between ink and ground: less is the noise of a camera, a scan or JPEG."""
 
+PEAK_PIXELS, PEAK_SHARE = 25, 0.002
+"""The strongest ink is what so many pixels reach, or such a share of a small picture: the smallest digit has more."""
+
 INK = 0.35
 """Of the strongest ink: less is smear and shadow."""
 
 SPECK = 0.06
-"""Of the largest connected piece of ink, in pixels: less is dust."""
+"""Of the ink in the largest connected piece: less is dust."""
+
+PIECES_SIDE = 80
+"""Longest side at which pieces are told apart."""
 
 FINE = 4
 """Fine pixels to one of the network's, along each side: the scale at which strokes are thickened and centred."""
@@ -56,17 +63,22 @@ def fit(grey: Grey) -> tuple[Grey, bool]:
     """
     working = _reduced(grey, WORKING_SIDE)
     difference = working - _ground(working, 0.5)
-    light, dark = np.percentile(difference, 99.5), -np.percentile(difference, 0.5)
-    if inverted := bool(dark >= light):
+    if inverted := _peak(-difference) >= _peak(difference):
         working = 255 - working
     ink: Levels = np.maximum(working - _ground(working, GROUND_SHARE), 0)
-    strongest = np.percentile(ink, 99.8)
+    strongest = _peak(ink)
     if strongest < LEAST_CONTRAST:
         raise ImageBlank("Nothing stands out from the ground. Send an image with a digit in it.")
     mask = _without_specks(ink > INK * strongest)
     rows, columns = (_extent(mask, axis) for axis in (1, 0))
     levels: Levels = np.minimum(ink / strongest, 1) * _grown(mask)
     return _drawn(levels[rows, columns], _stroke_width(mask)), inverted
+
+
+def _peak(levels: Levels) -> float:
+    """The highest level that so many pixels reach that it is no accident."""
+    rank = min(PEAK_PIXELS, math.ceil(PEAK_SHARE * levels.size))
+    return float(np.partition(levels, -rank, axis=None)[-rank])
 
 
 def _reduced(grey: Grey, side: int) -> Levels:
@@ -90,28 +102,28 @@ def _ground(working: Levels, quantile: float) -> Levels:
 
 
 def _without_specks(mask: Mask) -> Mask:
-    """The larger connected pieces of a mask. Pieces touch along sides or corners."""
-    labels = _label(mask)
-    counts = np.bincount(labels.ravel())
-    counts[0] = 0
-    kept: Mask = (counts >= SPECK * counts.max())[labels] & mask
-    return kept
+    """The larger connected pieces of a mask; those that nearly touch count as one."""
+    block = -(-max(mask.shape) // PIECES_SIDE)
+    height, width = mask.shape
+    padded = np.pad(mask, ((0, -height % block), (0, -width % block)))
+    ink = padded.reshape(padded.shape[0] // block, block, -1, block).sum(axis=(1, 3))
+    labels = _label(ink > 0)
+    amounts = np.bincount(labels.ravel(), weights=ink.ravel())
+    kept: Mask = (amounts >= SPECK * amounts.max())[labels].repeat(block, axis=0).repeat(block, axis=1)
+    return np.logical_and(mask, kept[:height, :width])
 
 
 def _label(mask: Mask) -> NDArray[np.intp]:
-    """Give every connected piece of a mask a number of its own, and what is outside of it 0.
+    """Give every connected piece of a mask a number of its own. Pieces touch along sides or corners.
 
     Each pixel takes the least number in its neighbourhood, then that of the pixel which this number names, until
-    nothing changes: the names travel ever further in one go.
+    nothing changes.
     """
     padded = np.pad(mask, 1)
     nobody = padded.size
     labels = np.where(padded, np.arange(nobody).reshape(padded.shape), nobody)
     while True:
-        least = np.full_like(labels, nobody)
-        across = np.minimum(np.minimum(labels[:, :-2], labels[:, 1:-1]), labels[:, 2:])
-        least[1:-1, 1:-1] = np.minimum(np.minimum(across[:-2], across[1:-1]), across[2:])
-        least[~padded] = nobody
+        least = np.where(padded, _over_neighbours(np.minimum, labels, nobody), nobody)
         least[padded] = least.ravel()[least[padded]]
         if (least == labels).all():
             return np.where(mask, labels[1:-1, 1:-1], 0)
@@ -120,7 +132,16 @@ def _label(mask: Mask) -> NDArray[np.intp]:
 
 def _grown(mask: Mask) -> Mask:
     """A mask and all that touches it: the soft edges of the ink."""
-    return np.asarray(Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(3)), np.bool_)
+    grown: Mask = _over_neighbours(np.logical_or, mask, False)
+    return grown
+
+
+def _over_neighbours(combine: np.ufunc, values: NDArray[Any], outside: Any) -> NDArray[Any]:
+    """Combine each value with its eight neighbours."""
+    padded = np.pad(values, 1, constant_values=outside)
+    across = combine(combine(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
+    combined: NDArray[Any] = combine(combine(across[:-2], across[1:-1]), across[2:])
+    return combined
 
 
 def _stroke_width(mask: Mask) -> float:

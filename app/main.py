@@ -1,7 +1,6 @@
 """Puts the service together."""
 
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
@@ -10,7 +9,7 @@ from app.classifier.weights import load
 from app.limits import Limits
 from app.observability import Observability
 from app.problems import add_problem_handlers
-from app.routes import docs, health, inference_protocol, model, predict
+from app.routes import health, inference_protocol, model, pages, predict
 from app.selftest import check
 from app.service import Service
 from app.settings import Settings
@@ -28,10 +27,8 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    for part in (predict, model, inference_protocol, health):
+    for part in (predict, model, inference_protocol, health, pages):
         app.include_router(part.router(service))
-    app.include_router(docs.router)
-    app.add_api_route("/", lambda: RedirectResponse("docs"), include_in_schema=False)
     add_problem_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(

@@ -77,7 +77,7 @@ the likelier digit's probability stays below {metadata.threshold:.3f}.
 
 On MNIST's test images, which no choice was made on: {test.images:,} threes and sevens, {test.others:,} other digits.
 
-| | test | validation |
+| figure | test | validation |
 |---|---|---|
 | errors | {test.errors} of {test.images:,} | {validation["errors"]} of {validation["images"]:,} |
 | accuracy | {test.accuracy:.2%} | {validation["accuracy"]:.2%} |

@@ -39,6 +39,8 @@ Fit = Annotated[
     ),
 ]
 
+Colors = Annotated[bool, Query(description="Without colours the picture shows what the network saw, and no more.")]
+
 
 def router(service: Service) -> APIRouter:
     """Routes that answer with this service."""
@@ -83,13 +85,13 @@ def router(service: Service) -> APIRouter:
         responses=problems | {200: {"description": "280 x 280", "content": {"image/png": {}}}},
         openapi_extra=one_image,
     )
-    async def explain(request: Request, fit: Fit = False) -> Response:
+    async def explain(request: Request, fit: Fit = False, colors: Colors = True) -> Response:
         """Which pixels spoke for 3, and which for 7?
 
         Send one image as to `/predict`. Back comes the picture that the network saw, enlarged: orange pixels spoke
         for 3, blue ones for 7 (gradient x input).
         """
         image = await service.read(await read_upload(request), fit)
-        return Response(draw(service.classifier.parameters, image.pixels), media_type="image/png")
+        return Response(draw(service.classifier.parameters, image.pixels, colors), media_type="image/png")
 
     return router

@@ -13,6 +13,10 @@ from model_training.data import Digits, load_mnist
 HERE = Path(__file__).parent
 OTHERS_OF_EACH = 50
 
+SAMPLES = HERE.parents[1] / "app" / "static" / "samples"
+SAMPLE_DIGITS = {"3": 1, "7": 0, "3-curled": 0, "7-barred": 4, "5": 1, "2": 0}
+"""For the page and the self-test: name, which begins with the digit, and its place among the images of that digit."""
+
 
 def compact(test: Digits) -> dict[str, Digits]:
     """All threes and sevens, and the first of each other digit, in MNIST's order."""
@@ -38,4 +42,7 @@ if __name__ == "__main__":
     np.savez_compressed(HERE / "mnist-test.npz", **arrays)
     for digit, name in zip(DIGITS, ("three", "seven"), strict=True):
         Image.fromarray(parts["digits"].only(digit).images[0]).save(HERE / f"{name}.png", optimize=True)
+    for name, place in SAMPLE_DIGITS.items():
+        images = next(part for part in parts.values() if int(name[0]) in part.labels).only(int(name[0])).images
+        Image.fromarray(images[place]).save(SAMPLES / f"{name}.png", optimize=True)
     photo(parts["digits"].only(7).images[3]).save(HERE / "photo.jpg", quality=80)

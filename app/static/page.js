@@ -1,0 +1,243 @@
+// Draw or choose an image, ask /predict, show the answer. While one draws, the last question counts.
+
+const $ = (id) => document.getElementById(id);
+const paper = $("paper");
+const pen = paper.getContext("2d");
+
+const PAUSE = 60; // milliseconds between questions while one draws
+const DOT = 40; // pixels of the paper: what is smaller is not yet a digit
+const LEANING = 0.65; // probability from which an answer that is not confident is called probable
+const WORDS = { 3: "three", 7: "seven" };
+
+let strokes = []; // each [{x, y, width}, ...], in pixels of the paper
+let upload = null; // {data, name, picture} where an image was chosen instead
+let question = null; // the AbortController of the one that is under way
+let timer = 0; // set while a question waits for the pause to end
+let down = false; // whether the pen is on the paper
+
+// The paper
+
+function draw() {
+  pen.fillStyle = "#fff";
+  pen.fillRect(0, 0, paper.width, paper.height);
+  if (upload) {
+    const { picture } = upload;
+    const scale = Math.min(paper.width / picture.width, paper.height / picture.height);
+    const [width, height] = [picture.width * scale, picture.height * scale];
+    pen.imageSmoothingEnabled = scale < 1;
+    pen.drawImage(picture, (paper.width - width) / 2, (paper.height - height) / 2, width, height);
+  }
+  pen.lineCap = pen.lineJoin = "round";
+  pen.strokeStyle = "#1d1e20";
+  for (const points of strokes) {
+    for (const [index, point] of points.entries()) {
+      const before = points[Math.max(0, index - 1)];
+      pen.lineWidth = point.width;
+      pen.beginPath();
+      pen.moveTo(before.x, before.y);
+      pen.lineTo(point.x, point.y);
+      pen.stroke();
+    }
+  }
+  $("undo").disabled = $("clear").disabled = !strokes.length && !upload;
+}
+
+function pointOf(event) {
+  const box = paper.getBoundingClientRect();
+  const pressure = event.pointerType === "pen" ? 0.4 + 1.2 * event.pressure : 1;
+  return {
+    x: ((event.clientX - box.left) / box.width) * paper.width,
+    y: ((event.clientY - box.top) / box.height) * paper.height,
+    width: penWidth() * pressure,
+  };
+}
+
+const penWidth = () => Number($("pen").value);
+
+paper.addEventListener("pointerdown", (event) => {
+  if (event.button) return;
+  paper.setPointerCapture(event.pointerId);
+  upload = null;
+  down = true;
+  strokes.push([pointOf(event)]);
+  draw();
+  askSoon();
+});
+
+paper.addEventListener("pointermove", (event) => {
+  if (!paper.hasPointerCapture(event.pointerId)) return;
+  const moves = event.getCoalescedEvents?.() ?? [];
+  strokes.at(-1).push(...(moves.length ? moves : [event]).map(pointOf));
+  draw();
+  askSoon();
+});
+
+for (const end of ["pointerup", "pointercancel"]) {
+  paper.addEventListener(end, () => {
+    down = false;
+    ask();
+  });
+}
+
+function undo() {
+  if (upload) upload = null;
+  else strokes.pop();
+  draw();
+  ask();
+}
+
+$("undo").addEventListener("click", undo);
+$("clear").addEventListener("click", () => {
+  strokes = [];
+  upload = null;
+  draw();
+  ask();
+});
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key === "z" && event.target.type !== "password") undo();
+});
+
+// Images from elsewhere
+
+async function take(data, name) {
+  strokes = [];
+  try {
+    upload = { data, name, picture: await createImageBitmap(data) };
+  } catch {
+    upload = { data, name, picture: { width: 0, height: 0 } }; // the service will say what it is not
+  }
+  if (upload.picture.width) draw();
+  ask();
+}
+
+for (const input of [$("file"), $("camera")]) {
+  input.addEventListener("change", () => {
+    if (input.files.length) take(input.files[0], input.files[0].name);
+    input.value = ""; // so that the same file can be chosen again
+  });
+}
+
+for (const button of document.querySelectorAll("[data-sample]")) {
+  button.addEventListener("click", async () => {
+    const path = `static/samples/${button.dataset.sample}.png`;
+    take(await (await fetch(path)).blob(), `app/${path}`);
+  });
+}
+
+document.addEventListener("paste", (event) => {
+  const file = [...event.clipboardData.files].find(({ type }) => type.startsWith("image/"));
+  if (file) take(file, file.name);
+});
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+document.addEventListener("dragleave", () => document.body.classList.remove("dropping"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  const [file] = event.dataTransfer.files;
+  if (file) take(file, file.name);
+});
+
+// Questions and answers
+
+function askSoon() {
+  timer ||= setTimeout(ask, PAUSE);
+}
+
+/** The longer side of what is drawn, in pixels of the paper. */
+function extent() {
+  const points = strokes.flat();
+  const side = (values) => Math.max(...values) - Math.min(...values);
+  return points.length ? Math.max(side(points.map(({ x }) => x)), side(points.map(({ y }) => y))) : 0;
+}
+
+const drawing = () => new Promise((done) => paper.toBlob(done, "image/png"));
+
+async function ask() {
+  clearTimeout(timer);
+  timer = 0;
+  question?.abort();
+  if (!upload && extent() < DOT) return say("Draw a 3 or a 7.");
+  const { signal } = (question = new AbortController());
+  try {
+    const data = upload?.data ?? (await drawing());
+    show(await (await post("predict?fit=true", data, signal)).json());
+    if (down) return; // the pictures can wait until the pen is lifted
+    const paths = ["explain?fit=true&colors=false", "explain?fit=true"];
+    const pictures = await Promise.all(paths.map(async (path) => (await post(path, data, signal)).blob()));
+    ["plain", "why"].forEach((id, index) => {
+      URL.revokeObjectURL($(id).src);
+      $(id).src = URL.createObjectURL(pictures[index]);
+    });
+    $("seen").hidden = false;
+  } catch (error) {
+    if (signal.aborted) return;
+    if (error.status === 401) $("key").hidden = false;
+    say(error.detail ?? "The service does not answer. Is it still running?", true);
+  }
+}
+
+async function post(path, body, signal) {
+  const headers = { "Content-Type": body.type || "application/octet-stream" };
+  if ($("api-key").value) headers["X-API-Key"] = $("api-key").value;
+  const response = await fetch(path, { method: "POST", body, headers, signal });
+  if (!response.ok) throw await response.json();
+  return response;
+}
+
+$("key").addEventListener("submit", (event) => {
+  event.preventDefault();
+  ask();
+});
+
+function say(sentence, problem = false) {
+  $("sentence").textContent = sentence;
+  $("sentence").classList.toggle("problem", problem);
+  for (const digit of [3, 7]) bar(digit, null);
+  $("seen").hidden = true; // until the pictures belong to the sentence
+  $("copy").disabled = !upload && !strokes.length;
+}
+
+function show({ digit, probabilities, confident }) {
+  const probable = probabilities[digit] >= LEANING ? `Probably a ${WORDS[digit]}.` : "This looks like neither a 3 nor a 7.";
+  say(confident ? `A ${WORDS[digit]}.` : probable);
+  for (const digit of [3, 7]) bar(digit, probabilities[digit]);
+}
+
+function bar(digit, p) {
+  const meter = $(`meter-${digit}`);
+  meter.setAttribute("aria-valuenow", p ?? 0);
+  meter.firstElementChild.style.transform = `scaleX(${p ?? 0})`;
+  $(`p-${digit}`).textContent = p === null ? "–" : percent(p);
+}
+
+function percent(p) {
+  if (p > 0.999) return "> 99.9 %";
+  if (p < 0.001) return "< 0.1 %";
+  return `${(p * 100).toFixed(1)} %`;
+}
+
+// The same question as a command
+
+$("copy").addEventListener("click", async () => {
+  const url = new URL("predict?fit=true", location.href);
+  const key = $("api-key").value ? ` -H "X-API-Key: $THREE_OR_SEVEN_API_KEY"` : "";
+  const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+  let command = `curl -F ${quoted(`file=@${upload?.name}`)}${key} '${url}'`;
+  if (!upload) {
+    const bytes = new Uint8Array(await (await drawing()).arrayBuffer());
+    const text = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+    command = `echo ${text} | base64 -d | curl -F file=@-${key} '${url}'`;
+  }
+  try {
+    await navigator.clipboard.writeText(command);
+    $("copied").textContent = "Copied.";
+  } catch {
+    $("copied").textContent = "The browser does not allow it.";
+  }
+  setTimeout(() => ($("copied").textContent = ""), 3000);
+});
+
+draw();
