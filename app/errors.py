@@ -53,12 +53,10 @@ class UnknownModel(Problem):
 
 class BodyTimeout(Problem):
     status, code, title = 408, "body-timeout", "The request body came too slowly"
-    headers: ClassVar = {"Connection": "close"}  # the rest of the body is not waited for
 
 
 class BodyTooLarge(Problem):
     status, code, title = 413, "body-too-large", "The request body is too large"
-    headers: ClassVar = {"Connection": "close"}
 
 
 class ImageTooLarge(Problem):

@@ -14,11 +14,17 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from app.classifier.pixels import IMAGE_SHAPE
-from app.errors import ImageBlank, ImageFormat, ImageSize, ImageTooLarge, ImageUnreadable, Problem
+from app.errors import ImageBlank, ImageFormat, ImageMissing, ImageSize, ImageTooLarge, ImageUnreadable, Problem
 from app.fitting import LEAST_CONTRAST, WORKING_SIDE
 from app.fitting import fit as fit_digit
 
 Grey = NDArray[np.uint8]
+
+BAND = 16
+"""Rows of the reduced image that are made at a time."""
+
+MAX_SCANS = 100
+"""Of a JPEG, each of which takes as long as the whole of a plain one; cameras and programs write at most a dozen."""
 
 FRAME = 4
 """Pixels from the edge in which the ground is looked for: thick ink may cover more than half of the rest."""
@@ -51,9 +57,13 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False) -> DigitImage:
     """Decode an image of any kind and make its ink light on dark.
 
     It must be 28 x 28, unless it is to be fitted. Of an animation the first frame counts.
-    Raises ImageFormat, ImageUnreadable, ImageTooLarge, ImageSize or ImageBlank.
+    Raises ImageMissing, ImageFormat, ImageUnreadable, ImageTooLarge, ImageSize or ImageBlank.
     """
+    if not data:
+        raise ImageMissing("The file is empty. Send an image.")
     plugin = _plugin_for(data)
+    if plugin is JpegImageFile and data.count(b"\xff\xda") > MAX_SCANS:
+        raise ImageUnreadable(f"The JPEG image has more than {MAX_SCANS} scans. Save it again as a plain one.")
     if plugin is None:
         raise ImageFormat("The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.")
     try:
@@ -89,15 +99,23 @@ def _check_size(width: int, height: int, max_pixels: int, fit: bool) -> None:
 
 
 def _reduced(image: Image.Image) -> Image.Image:
-    """Shrink what is larger than `fit_digit` needs, before work and memory are spent on each pixel."""
-    factor = WORKING_SIDE / max(image.size)
-    if factor >= 1:
+    """Shrink what is larger than `fit_digit` needs, before work and memory are spent on each pixel.
+
+    Band by band: some modes must be converted first, and the whole may be large.
+    """
+    factor = max(image.size) // WORKING_SIDE
+    if factor < 2:
         return image
-    width, height = (max(1, round(side * factor)) for side in image.size)
-    if image.mode in ("1", "P", "PA"):  # these would be shrunk without antialiasing
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    reduced = image.resize((width, height), Image.Resampling.BOX)
-    reduced.info |= image.info  # the rotation that a camera noted
+    across, down = (min(factor, side) for side in image.size)
+    width, height = image.width // across, image.height // down
+    flat = {"1": "L", "P": "RGB", "PA": "RGBA"}.get(image.mode, image.mode)  # or there would be no antialiasing
+    mode = "RGBA" if image.has_transparency_data else flat
+    reduced = Image.new(mode, (width, height))
+    for top in range(0, height, BAND):
+        bottom = min(top + BAND, height)
+        band = image.crop((0, top * down, width * across, bottom * down)).convert(mode)
+        reduced.paste(band.resize((width, bottom - top), Image.Resampling.BOX), (0, top))
+    reduced.info = image.info  # with the rotation that a camera noted
     return reduced
 
 

@@ -5,7 +5,9 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 """
 
 import json
-from typing import Any, NamedTuple
+import re
+from itertools import chain
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,8 @@ from app.errors import InvalidInference
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """How many bytes of a body are JSON; binary tensors follow."""
+
+_NUMBER = re.compile("[0-9]{1,12}")
 
 INPUT = "image"
 INPUT_KINDS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
@@ -33,8 +37,12 @@ OUTPUTS: dict[str, tuple[str, str, tuple[int, ...]]] = {
 """By name: the protocol's type, NumPy's (binary tensors are little-endian), and the shape for one image."""
 
 
+MOST_IMAGES = 2**31 - 1
+"""As far as numbers go; the limit on bodies is far lower."""
+
+
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="ignore")  # a client's own parameters
 
 
 class InputParameters(_Document):
@@ -59,7 +67,7 @@ class RequestInput(_Document):
     """One tensor."""
 
     name: str = Field(examples=[INPUT])
-    shape: list[int] = Field(examples=[[1, *IMAGE_SHAPE]])
+    shape: list[Annotated[int, Field(ge=-1, le=MOST_IMAGES)]] = Field(max_length=3, examples=[[1, *IMAGE_SHAPE]])
     datatype: str = Field(description="UINT8 with the shape [n, 28, 28], or FP32 with [n, 784]", examples=["UINT8"])
     parameters: InputParameters = InputParameters()
     data: list[Any] | None = Field(None, description="nested or flat; absent from a binary tensor")
@@ -77,8 +85,8 @@ class InferenceRequest(_Document):
 
     id: str | None = Field(None, description="comes back in the answer")
     parameters: RequestParameters = RequestParameters()
-    inputs: list[RequestInput]
-    outputs: list[RequestOutput] | None = Field(None, description="all, if none are named")
+    inputs: list[RequestInput] = Field(max_length=1)
+    outputs: list[RequestOutput] | None = Field(None, max_length=len(OUTPUTS), description="all, if none are named")
 
 
 class TensorMetadata(BaseModel):
@@ -147,19 +155,20 @@ def read_inference(body: bytes, header_length: str | None) -> Inference:
     """Read a request, whose JSON is the body's first `header_length` bytes, or all. Raises InvalidInference."""
     length = len(body)
     if header_length is not None:
-        if not (header_length.isascii() and header_length.isdigit() and int(header_length) <= len(body)):
+        if not (_NUMBER.fullmatch(header_length) and int(header_length) <= len(body)):
             raise InvalidInference(f"{HEADER_LENGTH} must be the number of the body's first bytes that are JSON.")
         length = int(header_length)
     try:
         request = InferenceRequest.model_validate_json(body[:length])
     except ValidationError as error:
-        details = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()[:5])
-        raise InvalidInference(f"This is no inference request: {details}.") from None
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "body"
+        raise InvalidInference(f"This is no inference request: {where}: {first['msg']}.") from None
     if [tensor.name for tensor in request.inputs] != [INPUT]:
         raise InvalidInference(f'Send one input, named "{INPUT}".')
-    for output in request.outputs or ():
-        if output.name not in OUTPUTS:
-            raise InvalidInference(f"There is no output of this name. Ask for {', '.join(OUTPUTS)}.")
+    names = [output.name for output in request.outputs or ()]
+    if len(set(names)) < len(names) or not set(names) <= set(OUTPUTS):
+        raise InvalidInference(f"Ask for {', '.join(OUTPUTS)}, each at most once.")
     return Inference(request, _read_tensor(request.inputs[0], body[length:]))
 
 
@@ -183,16 +192,26 @@ def _read_tensor(tensor: RequestInput, binary: bytes) -> NDArray[Any]:
 
 
 def _from_json(tensor: RequestInput, dtype: type[np.generic]) -> NDArray[Any]:
-    try:
-        values = np.asarray(tensor.data)
-    except ValueError:  # ragged
-        values = np.empty(0, np.object_)
-    kinds = "iu" if dtype is np.uint8 else "iuf"
-    if values.dtype.kind not in kinds or values.shape not in ((values.size,), tuple(tensor.shape)):
+    values = _flat(tensor.data or [], tensor.shape)
+    # Types are looked at before NumPy sees them: it makes an array of anything, and a huge one of long strings.
+    if not values or not set(map(type, values)) <= ({int} if dtype is np.uint8 else {int, float}):
         raise InvalidInference(f"The data must be {tensor.datatype} numbers, flat or nested like the shape.")
-    if dtype is np.uint8 and not ((values >= 0) & (values <= 255)).all():
+    if dtype is np.uint8 and not (min(values) >= 0 and max(values) <= 255):
         raise InvalidInference("UINT8 values are from 0 to 255.")
-    return values.astype(dtype)
+    try:
+        return np.array(values, dtype)
+    except OverflowError:  # an integer beyond all floats
+        return np.full(len(values), np.inf, dtype)
+
+
+def _flat(data: list[Any], shape: list[int]) -> list[Any]:
+    """The innermost values of lists that are nested like the shape, or are flat; nothing of others."""
+    if data and isinstance(data[0], list):
+        for side in shape[1:]:
+            if not all(isinstance(row, list) and len(row) == side for row in data):
+                return []
+            data = list(chain.from_iterable(data))
+    return data
 
 
 def _from_binary(tensor: RequestInput, dtype: type[np.generic], binary: bytes) -> NDArray[Any]:

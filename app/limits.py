@@ -2,7 +2,7 @@
 
 import asyncio
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BodyTimeout, BodyTooLarge, Overloaded
@@ -11,8 +11,11 @@ from app.problems import refuse
 ALWAYS_ANSWERED = frozenset({"/livez", "/readyz", "/health", "/metrics", "/v2/health/live", "/v2/health/ready"})
 """What tells how the service is must answer above all when it has too much to do."""
 
+SWALLOWED_BYTES = 64 * 1024
+"""Of a body that nobody asks for: so much the server reads without harm, and keeps the connection."""
+
 LINGER_SECONDS = 1.0
-"""Between a refusal and the end of its connection: what is closed with bytes unread is reset, and the answer lost."""
+"""Between an answer to a body that nobody reads, and the end of its connection."""
 
 
 class Limits:
@@ -29,17 +32,18 @@ class Limits:
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in ALWAYS_ANSWERED:
+        if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        if self._in_flight >= self._max_in_flight:
+        if self._in_flight >= self._max_in_flight and scope["path"] not in ALWAYS_ANSWERED:
             overloaded = Overloaded(f"The service has {self._max_in_flight} requests in hand. Try again in a second.")
             return await refuse(overloaded, scope, receive, send)
+        body = _Body(self, scope, receive, send)
         self._in_flight += 1
         try:
-            body = _Body(self, scope, receive, send)
             await self._app(scope, body.receive, body.send)
         finally:
             self._in_flight -= 1
+        await body.linger()
 
 
 class _Body:
@@ -47,10 +51,13 @@ class _Body:
 
     def __init__(self, limits: Limits, scope: Scope, receive: Receive, send: Send) -> None:
         self._limits, self._receive, self._send = limits, receive, send
-        self._size = int(Headers(scope=scope).get("content-length", "0"))  # uvicorn lets no other than digits pass
+        headers = Headers(scope=scope)
+        self._size = int(headers.get("content-length", "0"))  # uvicorn lets no other than digits pass
         self._received = 0
         self._deadline = asyncio.get_running_loop().time() + limits.body_timeout_seconds
-        self._complete = self._refused = False
+        self._complete = False
+        self._large = "transfer-encoding" in headers or self._size > SWALLOWED_BYTES
+        self._last: Message | None = None
 
     async def receive(self) -> Message:
         """Raise in the hands of whoever asks for the body, so that the handlers of problems see it."""
@@ -61,7 +68,7 @@ class _Body:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
-            self._refused = True
+            self._large = True
             seconds = f"{self._limits.body_timeout_seconds:g} seconds"
             raise BodyTimeout(f"The body did not arrive within {seconds}. Send it faster, or a smaller file.") from None
         self._received += len(message.get("body", b""))
@@ -71,15 +78,25 @@ class _Body:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass the answer on; leave a client who still sends time to read why nobody listens any more."""
-        if self._refused and message["type"] == "http.response.body" and not message.get("more_body"):
-            await self._send({**message, "more_body": True})
-            await asyncio.sleep(LINGER_SECONDS)
-            message = {"type": "http.response.body"}
+        """Pass the answer on. If much of the body is still to come, nobody will read it: the connection must end.
+
+        What is closed with bytes unread is reset, and the answer may be lost. So the end is held back.
+        """
+        if self._large and not self._complete:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Connection"] = "close"
+            elif not message.get("more_body", False):
+                self._last = {"type": "http.response.body"}
+                message = {**message, "more_body": True}
         await self._send(message)
+
+    async def linger(self) -> None:
+        """Leave a client who still sends time to read why nobody listens any more."""
+        if self._last:
+            await asyncio.sleep(LINGER_SECONDS)
+            await self._send(self._last)
 
     def _check(self) -> None:
         if self._size > self._limits.max_body_bytes:
-            self._refused = True
             limit = f"{self._limits.max_body_bytes:,} bytes"
             raise BodyTooLarge(f"The body is larger than {limit}. Send a smaller file.")

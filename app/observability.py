@@ -5,7 +5,7 @@ import re
 import time
 import uuid
 from datetime import UTC, datetime
-from logging import getLogger
+from logging import INFO, getLogger
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -75,7 +75,7 @@ class Observability:
         method = scope["method"] if scope["method"] in METHODS else "other"
         route = getattr(scope.get("route"), "path", "none")
         self._metrics.requests.labels(method, route, str(status)).observe(seconds)
-        if access_log.isEnabledFor(20):
+        if access_log.isEnabledFor(INFO):
             client = scope.get("client")
             line = {
                 "time": datetime.now(UTC).isoformat(timespec="milliseconds"),

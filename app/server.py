@@ -1,6 +1,7 @@
 """Runs the service: one process or several, and how they stop without losing a request."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client.multiprocess import mark_process_dead
 from threadpoolctl import threadpool_limits
 from uvicorn.config import LOGGING_CONFIG
 from uvicorn.supervisors import multiprocess
@@ -29,6 +31,10 @@ LAST_CALL_SECONDS = 1.0
 """How long a connection that was opened in the last moment may take to bring its request."""
 
 
+WORKER_START_SECONDS = 60
+"""A worker cannot say that it lives while it imports, which takes long where many start on few cores."""
+
+
 class Config(uvicorn.Config):
     """uvicorn's settings, and ours for its end."""
 
@@ -41,6 +47,7 @@ class Config(uvicorn.Config):
             log_level=settings.log_level,
             access_log=False,  # `app.observability` writes one
             timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
+            timeout_worker_healthcheck=WORKER_START_SECONDS,
             server_header=False,
             lifespan="off",
             **options,
@@ -86,16 +93,15 @@ class Server(uvicorn.Server):
         queues = [sock.dup() for sock in sockets]
         for server in self.servers:
             server.close()
-        loop = asyncio.get_running_loop()
+        waiting: list[socket.socket] = []
         for queue in queues:
             queue.setblocking(False)
-            while True:
-                try:
-                    connection, _ = queue.accept()
-                except BlockingIOError:
-                    break
-                await loop.connect_accepted_socket(self._protocol, connection)
+            with contextlib.suppress(OSError):  # when nobody waits any more
+                while True:  # at once: whoever got an answer meanwhile would come again
+                    waiting.append(queue.accept()[0])
             queue.close()
+        for connection in waiting:
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
 
     def _protocol(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(  # type: ignore[call-arg]
@@ -116,9 +122,30 @@ class Worker(multiprocess.Process):
 class Supervisor(multiprocess.Multiprocess):
     """Starts workers, replaces those that die, and on SIGHUP each in turn, when its successor is ready."""
 
+    def __init__(self, config: Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        self._pids: set[int | None] = set()
+        self.interrupted = False
+        for sig in (signal.SIGTERM, signal.SIGINT):  # at once, and not after a replacement that is under way
+            signal.signal(sig, self._exit)
+
+    def _exit(self, sig: int, _: FrameType | None) -> None:
+        self.interrupted = sig == signal.SIGINT
+        self.should_exit.set()
+
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        present = {process.pid for process in self.processes}
+        for pid in self._pids - present:
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]  # its gauges, not what it counted
+        self._pids = present
+
     def terminate_all(self) -> None:
         for sock in self.sockets:
             sock.close()  # or connections would wait in a queue that nobody reads any more
+        if self.interrupted:
+            for process in self.processes:
+                os.kill(process.pid or 0, signal.SIGINT)  # which does not drain
         super().terminate_all()
 
 
@@ -127,6 +154,10 @@ def serve(settings: Settings) -> None:
     app = build(settings)  # with several workers, to say at once what is wrong
     if settings.workers == 1:
         config = Config(settings, app=app)
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(
+                signal.SIGHUP, lambda *_: logger.warning("SIGHUP: one process cannot be replaced; see --workers")
+            )
         Server(config).run(sockets=[_listen(config)])
         return
     multiprocess.Process = Worker  # type: ignore[misc]  # Multiprocess has no parameter for it
@@ -138,6 +169,8 @@ def serve(settings: Settings) -> None:
         supervisor = Supervisor(config, sockets)
         _announce(sockets)
         supervisor.run()
+    if supervisor.interrupted:
+        raise KeyboardInterrupt
 
 
 def build(settings: Settings) -> FastAPI:

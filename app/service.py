@@ -1,23 +1,28 @@
 """What the routes ask: images from bytes, answers from images. It knows nothing of HTTP."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.classifier import Classifier, Predictions
 from app.classifier.weights import Weights
+from app.errors import Problem
 from app.images import DigitImage, read_digit
 from app.metrics import Metrics
 from app.settings import Settings
 
-INLINE_BYTES = 16 * 1024
-"""An image of 28 x 28 in a file of at most this size is decoded in less time than handing it to a thread takes."""
+P = ParamSpec("P")
+T = TypeVar("T")
 
-INLINE_IMAGES = 64
-"""Batches of at most this size are classified in a few milliseconds."""
+INLINE_BYTES = 4 * 1024
+"""Files of 28 x 28 pixels are smaller. What is larger may take long, and is read in a thread."""
+
+INLINE_IMAGES = 16
+"""Files of that size that take as long to read as as many bytes of pixels to classify."""
 
 
 class Service:
@@ -35,27 +40,37 @@ class Service:
         self.classifier = Classifier(weights.parameters, weights.metadata.threshold)
         self._slow = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slow")
 
+    async def run(self, size: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function, in the thread if it has more than a few bytes to work on."""
+        if size <= INLINE_BYTES:
+            return function(*args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._slow, lambda: function(*args, **kwargs))
+
     async def read(self, data: bytes, fit: bool) -> DigitImage:
-        """Decode an image, as `read_digit`, and raise as that does; large ones without holding up others."""
-        if fit or len(data) > INLINE_BYTES:
-            return await asyncio.get_running_loop().run_in_executor(self._slow, self._read, data, fit)
-        return self._read(data, fit)
+        """Decode an image, as `read_digit`, and raise as that does."""
+        return await self.run(INLINE_BYTES + 1 if fit else len(data), self._read, data, fit)
+
+    async def read_all(self, images: Sequence[bytes], fit: bool) -> list[DigitImage | Problem]:
+        """Decode several images; what `read` would raise stands in its place."""
+        return await self.run(sum(map(len, images)), lambda: [self._read_or_problem(data, fit) for data in images])
 
     async def classify(self, images: NDArray[Any]) -> Predictions:
         """Classify uint8 (n, 28, 28), or float32 (n, 784) from 0 to 1."""
-        if len(images) > INLINE_IMAGES:
-            predictions = await asyncio.get_running_loop().run_in_executor(self._slow, self._classify, images)
-        else:
-            predictions = self._classify(images)
-        self.metrics.count(predictions)
-        return predictions
+        return await self.run(images.nbytes // INLINE_IMAGES, self._classify, images)
 
     def _read(self, data: bytes, fit: bool) -> DigitImage:
         with self.metrics.decode.time():
             return read_digit(data, self.settings.max_image_pixels, fit)
 
+    def _read_or_problem(self, data: bytes, fit: bool) -> DigitImage | Problem:
+        try:
+            return self._read(data, fit)
+        except Problem as problem:
+            return problem
+
     def _classify(self, images: NDArray[Any]) -> Predictions:
         with self.metrics.forward.time():
-            if images.dtype == np.uint8:
-                return self.classifier.predict(images)
-            return self.classifier.predict_inputs(images)
+            whole = images.dtype == np.uint8
+            predictions = self.classifier.predict(images) if whole else self.classifier.predict_inputs(images)
+        self.metrics.count(predictions)
+        return predictions

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     )
     max_batch: int = Field(64, ge=1, description="most images in one request to /predict/batch")
     max_in_flight: int = Field(
-        256, ge=1, description="most requests that a worker has in hand; more are refused, and may try again"
+        100, ge=1, description="most requests that a worker has in hand; more are refused, and may try again"
     )
     body_timeout_seconds: float = Field(
         30, gt=0, description="how long a request body may take to arrive; 12 MiB in 30 s are 3.4 Mbit/s"

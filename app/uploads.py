@@ -57,8 +57,6 @@ async def read_upload(request: Request) -> bytes:
     images = [content for name, content in parts if name == FIELD]
     if len(images) != 1:
         raise ImageMissing(f'The form has {_names(parts)}. Send one image in the field "{FIELD}".')
-    if not images[0]:
-        raise ImageMissing(f'The file in the field "{FIELD}" is empty. Send an image.')
     return images[0]
 
 

@@ -1,6 +1,6 @@
 """`/v2`: the Open Inference Protocol, so that clients of KServe, Triton and MLServer work unchanged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Annotated, Any
 
@@ -58,11 +58,11 @@ def router(service: Service) -> APIRouter:
         response.status_code = 503 if draining else 200
         return {"ready": not draining}
 
-    def known_model(model: Annotated[str, Path(json_schema_extra={"enum": [name]})]) -> None:
+    async def known_model(model: Annotated[str, Path(json_schema_extra={"enum": [name]})]) -> None:
         if model != name:
             raise UnknownModel(f"There is no model {model!r}; the only one is {name}.")
 
-    def known_version(version: Annotated[str, Path(json_schema_extra={"enum": [only_version]})]) -> None:
+    async def known_version(version: Annotated[str, Path(json_schema_extra={"enum": [only_version]})]) -> None:
         if version != only_version:
             raise UnknownModel(f"There is no version {version!r}; the only one is {only_version}.")
 
@@ -74,7 +74,7 @@ def router(service: Service) -> APIRouter:
     return router
 
 
-def _model_router(service: Service, prefix: str, known: Sequence[Callable[..., None]]) -> APIRouter:
+def _model_router(service: Service, prefix: str, known: Sequence[Callable[..., Awaitable[None]]]) -> APIRouter:
     """Routes of a model, under a path whose parameters must be known."""
     dependencies = [*guard(service.settings.api_key), *map(Depends, known)]
     router = APIRouter(prefix=prefix, tags=TAGS, dependencies=dependencies)
@@ -87,9 +87,11 @@ def _model_router(service: Service, prefix: str, known: Sequence[Callable[..., N
         return ModelMetadata(name=name, versions=[version])
 
     @router.get("/ready", responses=errors)
-    async def model_ready() -> dict[str, str | bool]:
+    async def model_ready(request: Request, response: Response) -> dict[str, str | bool]:
         """The model can predict."""
-        return {"name": name, "ready": True}
+        draining = is_draining(request)
+        response.status_code = 503 if draining else 200
+        return {"name": name, "ready": not draining}
 
     @router.post(
         "/infer",
@@ -106,9 +108,10 @@ def _model_router(service: Service, prefix: str, known: Sequence[Callable[..., N
 
         UINT8 [n, 28, 28] from 0 to 255, or FP32 [n, 784] from 0 to 1; as JSON, or binary after the JSON.
         """
-        inference = read_inference(await request.body(), header_length)
+        sent = await request.body()
+        inference = await service.run(len(sent), read_inference, sent, header_length)
         predictions = await service.classify(inference.images)
-        body, json_length = write_inference(inference.request, predictions, name, version)
+        body, json_length = await service.run(len(sent), write_inference, inference.request, predictions, name, version)
         if json_length is None:
             return Response(body, media_type="application/json")
         return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})

@@ -24,7 +24,7 @@ from app.errors import (
 from app.explanation import explain as draw
 from app.images import DigitImage
 from app.problems import problem_document
-from app.schemas import BatchResponse, PredictionResponse, ProblemDocument, problem_responses
+from app.schemas import BatchResponse, PredictionResponse, problem_responses
 from app.service import Service
 from app.uploads import REQUEST_BODY, batch_body, read_batch, read_upload
 
@@ -69,12 +69,8 @@ def router(service: Service) -> APIRouter:
 
         Send the images in form fields `files`. Each gets an answer or a problem of its own, in their order.
         """
-        images: list[DigitImage | ProblemDocument] = []
-        for data in await read_batch(request, service.settings.max_batch):
-            try:
-                images.append(await service.read(data, fit))
-            except Problem as problem:
-                images.append(problem_document(request, problem))
+        read = await service.read_all(await read_batch(request, service.settings.max_batch), fit)
+        images = [problem_document(request, image) if isinstance(image, Problem) else image for image in read]
         pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
         predictions = await service.classify(np.array(pixels, np.uint8).reshape(len(pixels), *IMAGE_SHAPE))
         return BatchResponse.of(predictions, images, service.metadata)

@@ -145,6 +145,24 @@ def test_thin_and_thick_pens_are_read_right(digit: int, width: int, side: int, c
     assert confident[0]
 
 
+@pytest.mark.parametrize("digit", [3, 7])
+@pytest.mark.parametrize("light", [True, False])
+@pytest.mark.parametrize(("side", "height", "width"), [(1000, 300, 8), (1000, 300, 3), (2480, 300, 8)])
+def test_a_small_digit_on_a_large_page_is_found(
+    digit: int, light: bool, side: int, height: int, width: int, classifier: Classifier
+) -> None:
+    """The last is a digit of an inch on a page scanned at 300 dots per inch."""
+    ground, ink = (0, 255) if light else (255, 0)
+    picture = Image.new("L", (side, side * 7 // 5), ground)
+    points = [(side / 2 + x * height / 100, side / 3 + y * height / 100) for x, y in STROKES[digit]]
+    ImageDraw.Draw(picture).line(points, fill=ink, width=width, joint="curve")
+    image = read_digit(encode(picture), 10**7, fit=True)
+    digits, _, confident = classifier.predict(image.pixels[None])
+    assert image.inverted is not light
+    assert digits[0] == digit
+    assert confident[0]
+
+
 def test_the_digit_is_scaled_with_its_aspect_and_centred_by_mass() -> None:
     """A bar three times as high as wide becomes 20 pixels high, in the middle."""
     picture = np.zeros((300, 500), np.uint8)
@@ -185,12 +203,13 @@ def test_strange_shapes_do_no_harm(shape: tuple[int, int]) -> None:
     assert fit(picture)[0].shape == (28, 28)
 
 
-def test_a_rotation_that_a_camera_noted_is_undone(digits: Digits, classifier: Classifier) -> None:
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_rotation_that_a_camera_noted_is_undone(digits: Digits, kind: str) -> None:
     upright = on_paper(digits.only(7).images[3], np.random.default_rng(0))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned right
     buffer = io.BytesIO()
-    upright.transpose(Image.Transpose.ROTATE_90).save(buffer, "JPEG", exif=exif)
+    upright.transpose(Image.Transpose.ROTATE_90).save(buffer, kind, exif=exif)
     turned = read_digit(buffer.getvalue(), 10**6, fit=True)
     plain = read_digit(encode(upright), 10**6, fit=True)
     assert np.abs(turned.pixels.astype(int) - plain.pixels).mean() < 4

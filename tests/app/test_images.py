@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.errors import ImageBlank, ImageFormat, ImageSize, ImageTooLarge, ImageUnreadable, Problem
+from app.errors import ImageBlank, ImageFormat, ImageMissing, ImageSize, ImageTooLarge, ImageUnreadable, Problem
 from app.images import DigitImage, read_digit
 from model_training.data import Digits
 
@@ -189,13 +189,23 @@ def refused(data: bytes, kind: type[Problem]) -> str:
     return caught.value.detail
 
 
-@pytest.mark.parametrize(
-    "data", [b"hello", b"", b"%PDF-1.7", encode(Image.new("L", (28, 28)), "TIFF"), b"RIFF\0\0\0\0WAVE"]
-)
+@pytest.mark.parametrize("data", [b"hello", b"%PDF-1.7", encode(Image.new("L", (28, 28)), "TIFF"), b"RIFF\0\0\0\0WAVE"])
 def test_other_formats_are_refused(data: bytes) -> None:
     assert refused(data, ImageFormat) == (
         "The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats."
     )
+
+
+def test_nothing_is_no_image() -> None:
+    assert refused(b"", ImageMissing) == "The file is empty. Send an image."
+
+
+def test_a_jpeg_of_very_many_scans_is_refused_unread() -> None:
+    """Each takes as long as the whole image, and hardly any bytes."""
+    data = encode(Image.new("L", (28, 28), 9), "JPEG")
+    scan = data[data.index(b"\xff\xda") : -2]
+    detail = "The JPEG image has more than 100 scans. Save it again as a plain one."
+    assert refused(data[:-2] + 100 * scan + data[-2:], ImageUnreadable) == detail
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])

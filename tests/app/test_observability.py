@@ -31,9 +31,25 @@ def test_any_other_is_replaced(client: httpx2.Client, insane: str) -> None:
     assert re.fullmatch("[0-9a-f]{32}", answered)
 
 
-@pytest.mark.parametrize("path", ["/readyz", "/predict", "/nowhere", "/docs", "/static/docs.js", "/v2"])
-def test_every_response_has_the_headers_for_browsers(client: httpx2.Client, path: str) -> None:
-    headers = client.get(path).headers
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 200),
+        ("/docs", 200),
+        ("/model/card", 200),
+        ("/nowhere", 404),
+        ("/predict", 405),
+        ("/readyz", 200),
+        ("/static/docs.js", 200),
+        ("/static/none", 404),
+        ("/swagger-ui/swagger-ui-bundle.js", 200),
+        ("/v2", 200),
+    ],
+)
+def test_every_response_has_the_headers_for_browsers(client: httpx2.Client, path: str, status: int) -> None:
+    response = client.get(path)
+    assert response.status_code == status
+    headers = response.headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "no-referrer"

@@ -121,7 +121,7 @@ def test_an_empty_body_is_no_image(client: httpx2.Client) -> None:
 
 
 def test_an_empty_file_is_no_image(client: httpx2.Client) -> None:
-    detail = 'The file in the field "file" is empty. Send an image.'
+    detail = "The file is empty. Send an image."
     assert_problem(client.post("/predict", files={"file": b""}), *MISSING, detail)
 
 
@@ -305,14 +305,15 @@ def test_a_batch_gets_an_answer_for_each_image_in_their_order(client: httpx2.Cli
         assert entry == {"prediction": single, "problem": None}
     for entry in (second, fourth):
         assert entry["prediction"] is None
-        assert entry["problem"] == {
-            "type": "/problems/image-format",
-            "title": "The file is not an image of a known format",
-            "status": 415,
-            "detail": "The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.",
-            "instance": "/predict/batch",
-            "request_id": response.headers["x-request-id"],
-        }
+    assert fourth["problem"]["detail"] == "The file is empty. Send an image."
+    assert second["problem"] == {
+        "type": "/problems/image-format",
+        "title": "The file is not an image of a known format",
+        "status": 415,
+        "detail": "The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.",
+        "instance": "/predict/batch",
+        "request_id": response.headers["x-request-id"],
+    }
 
 
 def test_a_batch_of_bad_images_alone_is_answered(client: httpx2.Client) -> None:
