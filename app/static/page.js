@@ -20,7 +20,7 @@ let down = false; // whether the pen is on the paper
 function draw() {
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, paper.width, paper.height);
-  if (upload) {
+  if (upload?.picture.width) {
     const { picture } = upload;
     const scale = Math.min(paper.width / picture.width, paper.height / picture.height);
     const [width, height] = [picture.width * scale, picture.height * scale];
@@ -106,7 +106,7 @@ async function take(data, name) {
   } catch {
     upload = { data, name, picture: { width: 0, height: 0 } }; // the service will say what it is not
   }
-  if (upload.picture.width) draw();
+  draw();
   ask();
 }
 
