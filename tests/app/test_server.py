@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +38,10 @@ class Load:
         self.versions: Counter[str] = Counter()
 
     def _run(self) -> None:
-        connection = http.client.HTTPConnection(self._address, timeout=PATIENCE)
+        with closing(http.client.HTTPConnection(self._address, timeout=PATIENCE)) as connection:
+            self._ask(connection)
+
+    def _ask(self, connection: http.client.HTTPConnection) -> None:
         while not self._stop.is_set():
             try:
                 connection.request("POST", "/predict", SEVEN, {"Content-Type": "image/png"})
