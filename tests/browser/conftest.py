@@ -2,12 +2,13 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -24,7 +25,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, client: httpx2.Client) -> Iterator[Callable[..., Page]]:
-    """Opens pages of the service. A request to another host or an error on the console fails the test."""
+    """Opens pages of the service. A request to another host or an error on the console fails the test.
+
+    Where a test is about refusals, what the browser writes of each is no fault.
+    """
     service = str(client.base_url).rstrip("/")
     faults: list[str] = []
     contexts = []
@@ -37,7 +41,12 @@ def open_page(browser: Browser, client: httpx2.Client) -> Iterator[Callable[...,
             faults.append(f"request to {route.request.url}")
             route.abort()
 
-    def open_(path: str = "/", base: str = service, **options: Any) -> Page:
+    def note(refusals: bool, message: ConsoleMessage) -> None:
+        refusal = refusals and message.text.startswith("Failed to load resource")
+        if message.type in ("error", "warning") and not refusal:
+            faults.append(message.text)
+
+    def open_(path: str = "/", base: str = service, refusals: bool = False, **options: Any) -> Page:
         nonlocal service
         service = base
         context = browser.new_context(**options)
@@ -45,14 +54,11 @@ def open_page(browser: Browser, client: httpx2.Client) -> Iterator[Callable[...,
         context.set_default_timeout(10_000)
         context.route("**/*", guard)
         page = context.new_page()
-        page.on(
-            "console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None
-        )
+        page.on("console", partial(note, refusals))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(base + path)
         return page
 
-    open_.faults = faults  # type: ignore[attr-defined]  # for tests that expect some
     yield open_
     for context in contexts:
         context.close()
