@@ -2,7 +2,7 @@
 
 const $ = (id) => document.getElementById(id);
 const paper = $("paper");
-const pen = paper.getContext("2d");
+const pen = paper.getContext("2d", { alpha: false, willReadFrequently: true });
 
 const PAUSE = 60; // milliseconds between questions while one draws
 const DOT = 40; // pixels of the paper: what is smaller is not yet a digit
@@ -153,7 +153,12 @@ function extent() {
   return points.length ? Math.max(side(points.map(({ x }) => x)), side(points.map(({ y }) => y))) : 0;
 }
 
-const drawing = () => new Promise((done) => paper.toBlob(done, "image/png"));
+/** What is drawn, as a PNG. Not by toBlob, which waits for an idle moment, up to a second. */
+function drawing() {
+  const [, base64] = paper.toDataURL().split(",");
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  return { base64, data: new Blob([bytes], { type: "image/png" }) };
+}
 
 async function ask() {
   clearTimeout(timer);
@@ -162,7 +167,7 @@ async function ask() {
   if (!upload && extent() < DOT) return say("Draw a 3 or a 7.");
   const { signal } = (question = new AbortController());
   try {
-    const data = upload?.data ?? (await drawing());
+    const data = upload?.data ?? drawing().data;
     show(await (await post("predict?fit=true", data, signal)).json());
     if (down) return; // the pictures can wait until the pen is lifted
     const paths = ["explain?fit=true&colors=false", "explain?fit=true"];
@@ -226,11 +231,7 @@ $("copy").addEventListener("click", async () => {
   const key = $("api-key").value ? ` -H "X-API-Key: $THREE_OR_SEVEN_API_KEY"` : "";
   const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
   let command = `curl -F ${quoted(`file=@${upload?.name}`)}${key} '${url}'`;
-  if (!upload) {
-    const bytes = new Uint8Array(await (await drawing()).arrayBuffer());
-    const text = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-    command = `echo ${text} | base64 -d | curl -F file=@-${key} '${url}'`;
-  }
+  if (!upload) command = `echo ${drawing().base64} | base64 -d | curl -F file=@-${key} '${url}'`;
   try {
     await navigator.clipboard.writeText(command);
     $("copied").textContent = "Copied.";
