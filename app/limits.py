@@ -2,7 +2,7 @@
 
 import asyncio
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BodyTimeout, BodyTooLarge, Overloaded
@@ -51,12 +51,12 @@ class _Body:
 
     def __init__(self, limits: Limits, scope: Scope, receive: Receive, send: Send) -> None:
         self._limits, self._receive, self._send = limits, receive, send
-        headers = Headers(scope=scope)
-        self._size = int(headers.get("content-length", "0"))  # uvicorn lets no other than digits pass
+        headers = dict(scope["headers"])
+        self._size = int(headers.get(b"content-length", 0))  # uvicorn lets no other than digits pass
         self._received = 0
         self._deadline = asyncio.get_running_loop().time() + limits.body_timeout_seconds
         self._complete = False
-        self._large = "transfer-encoding" in headers or self._size > SWALLOWED_BYTES
+        self._large = b"transfer-encoding" in headers or self._size > SWALLOWED_BYTES
         self._last: Message | None = None
 
     async def receive(self) -> Message:

@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from app import __version__
 from app.authentication import HEADER
@@ -13,13 +14,19 @@ from app.routes import health, inference_protocol, model, pages, predict
 from app.selftest import check
 from app.service import Service
 from app.settings import Settings
+from app.shortcut import Shortcut
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> ASGIApp:
     """Build the service. Raises WeightsError if the weights cannot be used or do not read the test image right."""
     service = Service(settings, load(settings.weights))
     check(service.classifier, settings.weights)
-    app = FastAPI(
+    return add_layers(create_api(service), service)
+
+
+def create_api(service: Service) -> FastAPI:
+    """All routes, and the OpenAPI schema of them."""
+    api = FastAPI(
         title="Three or Seven",
         summary="Tells a handwritten 3 from a 7.",
         version=__version__,
@@ -28,22 +35,22 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     for part in (predict, model, inference_protocol, health, pages):
-        app.include_router(part.router(service))
-    add_problem_handlers(app)
-    # The last one added is the outermost.
-    app.add_middleware(
-        Limits,
-        max_body_bytes=settings.max_body_bytes,
-        body_timeout_seconds=settings.body_timeout_seconds,
-        max_in_flight=settings.max_in_flight,
-    )
+        api.include_router(part.router(service))
+    add_problem_handlers(api)
+    return api
+
+
+def add_layers(api: ASGIApp, service: Service) -> ASGIApp:
+    """What every request passes, from the inside out: around FastAPI, since most requests need nothing of it."""
+    settings = service.settings
+    app: ASGIApp = Shortcut(api, service)
+    app = Limits(app, settings.max_body_bytes, settings.body_timeout_seconds, settings.max_in_flight)
     if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
+        app = CORSMiddleware(
+            app,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Content-Type", HEADER, "X-Request-ID"],
             expose_headers=["X-Request-ID"],
         )
-    app.add_middleware(Observability, metrics=service.metrics)
-    return app
+    return Observability(app, service.metrics, settings.access_log)

@@ -25,7 +25,7 @@ class ProblemResponse(JSONResponse):
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Make every error of the service and of the framework a problem."""
-    for kind in (Problem, HTTPException, RequestValidationError, ClientDisconnect):
+    for kind in (Problem, HTTPException, RequestValidationError, ClientDisconnect, Exception):
         app.add_exception_handler(kind, _handle)
 
 

@@ -1,12 +1,13 @@
 """What the service answers, as Swagger UI shows it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
+from pydantic_core import to_json
 
-from app.classifier import Predictions
+from app.classifier import Prediction, Predictions
 from app.classifier.network import Parameters
-from app.classifier.pixels import DIGITS
 from app.classifier.weights import Metadata, Weights
 from app.errors import Problem
 from app.images import DigitImage
@@ -24,13 +25,6 @@ class ImageInfo(BaseModel):
     inverted: bool = Field(description="whether the ink was darker than its ground", examples=[False])
     fitted: bool = Field(description="whether the digit was found, scaled and centred", examples=[False])
 
-    @classmethod
-    def of(cls, image: DigitImage) -> "ImageInfo":
-        """Describe an image."""
-        return cls(
-            format=image.format, width=image.width, height=image.height, inverted=image.inverted, fitted=image.fitted
-        )
-
 
 class ModelInfo(BaseModel):
     """Which weights answered."""
@@ -39,7 +33,7 @@ class ModelInfo(BaseModel):
     version: str = Field(examples=["1.0.0"])
 
 
-class Prediction(BaseModel):
+class PredictionFields(BaseModel):
     """The answer for one image."""
 
     digit: int = Field(description="the likelier of 3 and 7", examples=[7])
@@ -52,15 +46,10 @@ class Prediction(BaseModel):
     image: ImageInfo
 
 
-class PredictionResponse(Prediction):
+class PredictionResponse(PredictionFields):
     """The answer for one image, and who gave it."""
 
     model: ModelInfo
-
-    @classmethod
-    def of(cls, predictions: Predictions, image: DigitImage, metadata: Metadata) -> "PredictionResponse":
-        """Describe the first prediction and the image it is for."""
-        return cls(**_prediction(predictions, 0, image), model=_model(metadata))
 
 
 class ProblemDocument(BaseModel):
@@ -85,7 +74,7 @@ class ProblemDocument(BaseModel):
 class BatchEntry(BaseModel):
     """The answer for one image of a batch, or why there is none."""
 
-    prediction: Prediction | None = None
+    prediction: PredictionFields | None = None
     problem: ProblemDocument | None = None
 
 
@@ -94,20 +83,6 @@ class BatchResponse(BaseModel):
 
     predictions: list[BatchEntry]
     model: ModelInfo
-
-    @classmethod
-    def of(
-        cls, predictions: Predictions, images: list[DigitImage | ProblemDocument], metadata: Metadata
-    ) -> "BatchResponse":
-        """Describe the predictions, which are for those images that are no problems."""
-        entries, index = [], 0
-        for image in images:
-            if isinstance(image, ProblemDocument):
-                entries.append(BatchEntry(problem=image))
-            else:
-                entries.append(BatchEntry(prediction=Prediction(**_prediction(predictions, index, image))))
-                index += 1
-        return cls(predictions=entries, model=_model(metadata))
 
 
 class ModelCard(ModelInfo):
@@ -140,6 +115,28 @@ class ModelCard(ModelInfo):
             data=metadata.data,
             metrics=metadata.metrics,
         )
+
+
+def prediction_response(prediction: Prediction, image: DigitImage, metadata: Metadata) -> bytes:
+    """A PredictionResponse as JSON.
+
+    It is not validated: we made every field ourselves, and the tests hold each answer to the schema.
+    """
+    return to_json(_fields(prediction, image) | {"model": _model(metadata)})
+
+
+def batch_response(
+    predictions: Predictions, images: Sequence[DigitImage | ProblemDocument], metadata: Metadata
+) -> bytes:
+    """A BatchResponse as JSON. The predictions are for those images that are no problems."""
+    answers = predictions.each()
+    entries = [
+        {"prediction": None, "problem": image.model_dump()}
+        if isinstance(image, ProblemDocument)
+        else {"prediction": _fields(next(answers), image), "problem": None}
+        for image in images
+    ]
+    return to_json({"predictions": entries, "model": _model(metadata)})
 
 
 class Health(BaseModel):
@@ -176,20 +173,24 @@ def inlined(model: type[BaseModel]) -> dict[str, Any]:
     return dict(resolved(schema))
 
 
-def _prediction(predictions: Predictions, index: int, image: DigitImage) -> dict[str, Any]:
-    probabilities = predictions.probabilities[index].tolist()
+def _fields(prediction: Prediction, image: DigitImage) -> dict[str, Any]:
+    three, seven = prediction.probabilities
     return {
-        "digit": int(predictions.digits[index]),
-        "probabilities": {
-            str(digit): round(p, PROBABILITY_DECIMALS) for digit, p in zip(DIGITS, probabilities, strict=True)
+        "digit": prediction.digit,
+        "probabilities": {"3": round(three, PROBABILITY_DECIMALS), "7": round(seven, PROBABILITY_DECIMALS)},
+        "confident": prediction.confident,
+        "image": {
+            "format": image.format,
+            "width": image.width,
+            "height": image.height,
+            "inverted": image.inverted,
+            "fitted": image.fitted,
         },
-        "confident": bool(predictions.confident[index]),
-        "image": ImageInfo.of(image),
     }
 
 
-def _model(metadata: Metadata) -> ModelInfo:
-    return ModelInfo(name=metadata.name, version=metadata.version)
+def _model(metadata: Metadata) -> dict[str, str]:
+    return {"name": metadata.name, "version": metadata.version}
 
 
 def _count(parameters: Parameters) -> int:

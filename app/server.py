@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import socket
+import struct
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -14,10 +16,9 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 from prometheus_client.multiprocess import mark_process_dead
+from starlette.types import ASGIApp
 from threadpoolctl import threadpool_limits
-from uvicorn.config import LOGGING_CONFIG
 from uvicorn.supervisors import multiprocess
 
 from app.classifier.weights import WeightsError
@@ -43,7 +44,6 @@ class Config(uvicorn.Config):
         super().__init__(
             host=settings.host,
             port=settings.port,
-            log_config=_logging(settings.access_log),
             log_level=settings.log_level,
             access_log=False,  # `app.observability` writes one
             timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
@@ -93,13 +93,17 @@ class Server(uvicorn.Server):
         queues = [sock.dup() for sock in sockets]
         for server in self.servers:
             server.close()
+        if self.config.workers == 1:  # others share the queue
+            for queue in queues:
+                _let_nobody_in(queue)
         waiting: list[socket.socket] = []
         for queue in queues:
             queue.setblocking(False)
-            with contextlib.suppress(OSError):  # when nobody waits any more
-                while True:  # at once: whoever got an answer meanwhile would come again
+            try:
+                while True:
                     waiting.append(queue.accept()[0])
-            queue.close()
+            except OSError:
+                queue.close()
         for connection in waiting:
             await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
 
@@ -173,13 +177,13 @@ def serve(settings: Settings) -> None:
         raise KeyboardInterrupt
 
 
-def build(settings: Settings) -> FastAPI:
+def build(settings: Settings) -> ASGIApp:
     """The service, on one BLAS thread: the matrices are small, and other cores serve other requests."""
     threadpool_limits(1)
     return create_app(settings)
 
 
-def build_worker(settings: Settings) -> FastAPI:
+def build_worker(settings: Settings) -> ASGIApp:
     """The service in a worker; bad weights end it with one sentence."""
     try:
         return build(settings)
@@ -201,6 +205,28 @@ def _listen(config: Config) -> socket.socket:
     return sock
 
 
+def _let_nobody_in(sock: socket.socket) -> None:
+    """Drop packets that ask for a connection: one made after the last look into the queue would be reset.
+
+    Who sent one asks again a second later, and is refused, or let in by a successor. Linux alone can do this.
+    """
+    if sys.platform != "linux":
+        return
+    program = b"".join(
+        struct.pack("=HBBI", *instruction)
+        for instruction in (
+            (0x30, 0, 0, 13),  # load the byte of the TCP header that holds its flags
+            (0x45, 0, 1, 0x02),  # if SYN is set go on, or else skip one
+            (0x06, 0, 0, 0),  # drop the packet
+            (0x06, 0, 0, 0xFFFFFFFF),  # take it whole
+        )
+    )
+    memory = ctypes.create_string_buffer(program)
+    so_attach_filter = 26
+    with contextlib.suppress(OSError):  # without it at most a microsecond's connections are lost
+        sock.setsockopt(socket.SOL_SOCKET, so_attach_filter, struct.pack("@HP", 4, ctypes.addressof(memory)))
+
+
 def _announce(sockets: Sequence[socket.socket]) -> None:
     """Say where the service is, when signals are already heard."""
     for sock in sockets:
@@ -208,14 +234,3 @@ def _announce(sockets: Sequence[socket.socket]) -> None:
         logger.info(
             "Uvicorn running on http://%s:%d (Press CTRL+C to quit)", f"[{host}]" if ":" in host else host, port
         )
-
-
-def _logging(access_log: bool) -> dict[str, Any]:
-    """uvicorn's messages on stderr, and the access log's lines, which are JSON already, on stdout."""
-    json_lines = {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "bare"}
-    access = {"handlers": ["bare"], "level": "INFO" if access_log else "CRITICAL", "propagate": False}
-    return LOGGING_CONFIG | {
-        "formatters": LOGGING_CONFIG["formatters"] | {"bare": {"format": "%(message)s"}},
-        "handlers": LOGGING_CONFIG["handlers"] | {"bare": json_lines},
-        "loggers": LOGGING_CONFIG["loggers"] | {"app.access": access},
-    }

@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.classifier import Classifier, Predictions
+from app.classifier import Classifier, Prediction, Predictions
 from app.classifier.weights import Weights
 from app.errors import Problem
 from app.images import DigitImage, read_digit
 from app.metrics import Metrics
+from app.microbatch import Microbatch
 from app.settings import Settings
 
 P = ParamSpec("P")
@@ -38,6 +40,7 @@ class Service:
         self.metadata = weights.metadata
         self.metrics = Metrics(weights)
         self.classifier = Classifier(weights.parameters, weights.metadata.threshold)
+        self._microbatch = Microbatch(self._classify)
         self._slow = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slow")
 
     async def run(self, size: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -54,13 +57,20 @@ class Service:
         """Decode several images; what `read` would raise stands in its place."""
         return await self.run(sum(map(len, images)), lambda: [self._read_or_problem(data, fit) for data in images])
 
+    async def classify_one(self, image: DigitImage) -> Prediction:
+        """Classify an image, with others if others wait."""
+        return await self._microbatch.classify(image.pixels)
+
     async def classify(self, images: NDArray[Any]) -> Predictions:
         """Classify uint8 (n, 28, 28), or float32 (n, 784) from 0 to 1."""
         return await self.run(images.nbytes // INLINE_IMAGES, self._classify, images)
 
     def _read(self, data: bytes, fit: bool) -> DigitImage:
-        with self.metrics.decode.time():
+        start = perf_counter()
+        try:
             return read_digit(data, self.settings.max_image_pixels, fit)
+        finally:
+            self.metrics.decode.observe(perf_counter() - start)
 
     def _read_or_problem(self, data: bytes, fit: bool) -> DigitImage | Problem:
         try:
@@ -69,8 +79,9 @@ class Service:
             return problem
 
     def _classify(self, images: NDArray[Any]) -> Predictions:
-        with self.metrics.forward.time():
-            whole = images.dtype == np.uint8
-            predictions = self.classifier.predict(images) if whole else self.classifier.predict_inputs(images)
+        start = perf_counter()
+        whole = images.dtype == np.uint8
+        predictions = self.classifier.predict(images) if whole else self.classifier.predict_inputs(images)
+        self.metrics.forward.observe(perf_counter() - start)
         self.metrics.count(predictions)
         return predictions

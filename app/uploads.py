@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import Request
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import File, FormParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from app.errors import BatchTooLarge, ImageMissing, Problem
 
@@ -44,10 +45,22 @@ def batch_body(max_batch: int) -> dict[str, Any]:
     return {"required": True, "content": {"multipart/form-data": form_schema(BATCH_FIELD, files)}}
 
 
-async def read_upload(request: Request) -> bytes:
-    """Read the uploaded file. Raises ImageMissing if there is none, BodyTooLarge and BodyTimeout from under it."""
-    body = await request.body()  # kept in memory: `app.limits` has bounded it
-    boundary = _boundary(request)
+async def read_body(receive: Receive) -> bytes:
+    """Collect a body in memory: `app.limits` bounds it. Raises BodyTooLarge, BodyTimeout or ClientDisconnect."""
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+async def read_upload(headers: Headers, receive: Receive) -> bytes:
+    """Read the uploaded file. Raises ImageMissing if there is none, and what `read_body` does."""
+    body = await read_body(receive)
+    boundary = _boundary(headers)
     if boundary is None:
         if not body:
             raise ImageMissing(f'The body is empty. Send an image as the body or in the form field "{FIELD}".')
@@ -60,10 +73,10 @@ async def read_upload(request: Request) -> bytes:
     return images[0]
 
 
-async def read_batch(request: Request, max_batch: int) -> list[bytes]:
-    """Read all uploaded files. Raises ImageMissing, BatchTooLarge, BodyTooLarge and BodyTimeout."""
-    body = await request.body()
-    boundary = _boundary(request)
+async def read_batch(headers: Headers, receive: Receive, max_batch: int) -> list[bytes]:
+    """Read all uploaded files. Raises ImageMissing, BatchTooLarge, and what `read_body` does."""
+    body = await read_body(receive)
+    boundary = _boundary(headers)
     if boundary is None:
         raise ImageMissing(f'The body is no form. Send a multipart form with each image in a field "{BATCH_FIELD}".')
     too_many = BatchTooLarge(f"The form has more than {max_batch} images. Send them in several requests.")
@@ -76,39 +89,28 @@ async def read_batch(request: Request, max_batch: int) -> list[bytes]:
     return images
 
 
-def _boundary(request: Request) -> bytes | None:
+def _boundary(headers: Headers) -> str | None:
     """What separates the parts of a form; None if the body is no form."""
-    content_type, options = parse_options_header(request.headers.get("content-type"))
-    return options.get(b"boundary", b"") if content_type == b"multipart/form-data" else None
+    content_type, options = parse_options_header(headers.get("content-type", ""))
+    return options.get("boundary", "") if content_type == "multipart/form-data" else None
 
 
 def _names(parts: Sequence[Part]) -> str:
-    return ", ".join(f'"{name[:LONGEST_NAME]}"' for name, _ in parts) or "no whole field"
+    return ", ".join(f'"{name[:LONGEST_NAME]}"' for name, _ in parts) or "no field"
 
 
-def _parse_form(body: bytes, boundary: bytes, max_parts: int, too_many: Problem) -> list[Part]:
+def _parse_form(body: bytes, boundary: str, max_parts: int, too_many: Problem) -> list[Part]:
     """Names and contents of the parts of a multipart body."""
     parts: list[Part] = []
-
-    def add(name: bytes | None, content: bytes | None) -> None:
-        if len(parts) == max_parts:
-            raise too_many
-        parts.append(((name or b"").decode("utf-8", "replace"), content or b""))
-
-    def add_file(file: File) -> None:
-        file.file_object.seek(0)
-        add(file.field_name, file.file_object.read())
-
     try:
-        parser = FormParser(
-            "multipart/form-data",
-            lambda field: add(field.field_name, field.value),
-            add_file,
-            boundary=boundary,
-            config={"MAX_MEMORY_FILE_SIZE": len(body)},  # never a temporary file: the disk may be read-only
-        )
-        parser.write(body)
-        parser.finalize()
-    except (FormParserError, ValueError) as error:
+        with PushMultipartParser(boundary) as parser:
+            for event in parser.parse(body):  # of each part: its head, its content if it has any, None
+                if isinstance(event, MultipartSegment):
+                    if len(parts) == max_parts:
+                        raise too_many
+                    parts.append((event.name, b""))
+                elif event:
+                    parts[-1] = (parts[-1][0], parts[-1][1] + event)
+    except MultipartError as error:
         raise ImageMissing("The multipart form cannot be read. Send it whole, with its boundary.") from error
     return parts

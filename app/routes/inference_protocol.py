@@ -22,10 +22,14 @@ from app.inference_protocol import (
 from app.routes.health import is_draining
 from app.schemas import inlined
 from app.service import Service
+from app.uploads import read_body
 
 TAGS: list[str | Enum] = ["Open Inference Protocol"]
 
 BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+INLINE_BINARY = 64
+"""Bytes of a binary request that take as long to read as one of JSON, at the least."""
 
 REQUEST_BODY = {
     "required": True,
@@ -108,10 +112,11 @@ def _model_router(service: Service, prefix: str, known: Sequence[Callable[..., A
 
         UINT8 [n, 28, 28] from 0 to 255, or FP32 [n, 784] from 0 to 1; as JSON, or binary after the JSON.
         """
-        sent = await request.body()
-        inference = await service.run(len(sent), read_inference, sent, header_length)
+        sent = await read_body(request.receive)
+        size = len(sent) if header_length is None else len(sent) // INLINE_BINARY
+        inference = await service.run(size, read_inference, sent, header_length)
         predictions = await service.classify(inference.images)
-        body, json_length = await service.run(len(sent), write_inference, inference.request, predictions, name, version)
+        body, json_length = await service.run(size, write_inference, inference.request, predictions, name, version)
         if json_length is None:
             return Response(body, media_type="application/json")
         return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})

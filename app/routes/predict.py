@@ -4,6 +4,8 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
+from starlette.datastructures import Headers
+from starlette.types import Receive
 
 from app.authentication import guard
 from app.classifier.pixels import IMAGE_SHAPE
@@ -24,7 +26,7 @@ from app.errors import (
 from app.explanation import explain as draw
 from app.images import DigitImage
 from app.problems import problem_document
-from app.schemas import BatchResponse, PredictionResponse, problem_responses
+from app.schemas import BatchResponse, PredictionResponse, batch_response, prediction_response, problem_responses
 from app.service import Service
 from app.uploads import REQUEST_BODY, batch_body, read_batch, read_upload
 
@@ -48,32 +50,33 @@ def router(service: Service) -> APIRouter:
     one_image = {"requestBody": REQUEST_BODY}
     problems = problem_responses(*OF_REQUESTS, *OF_IMAGES)
 
-    @router.post("/predict", responses=problems, openapi_extra=one_image)
-    async def predict(request: Request, fit: Fit = False) -> PredictionResponse:
+    @router.post("/predict", response_model=PredictionResponse, responses=problems, openapi_extra=one_image)
+    async def predict(request: Request, fit: Fit = False) -> Response:
         """Is this image a 3 or a 7?
 
         Send one image (PNG, JPEG, WebP, BMP or GIF), in the form field `file` or as the body itself.
         Dark ink on a light ground and transparent grounds are understood.
         """
-        image = await service.read(await read_upload(request), fit)
-        predictions = await service.classify(image.pixels[None])
-        return PredictionResponse.of(predictions, image, service.metadata)
+        answer = await answer_one(service, request.headers, request.receive, fit)
+        return Response(answer, media_type="application/json")
 
     @router.post(
         "/predict/batch",
+        response_model=BatchResponse,
         responses=problem_responses(*OF_REQUESTS, BatchTooLarge),
         openapi_extra={"requestBody": batch_body(service.settings.max_batch)},
     )
-    async def predict_batch(request: Request, fit: Fit = False) -> BatchResponse:
+    async def predict_batch(request: Request, fit: Fit = False) -> Response:
         """Is each of these images a 3 or a 7?
 
         Send the images in form fields `files`. Each gets an answer or a problem of its own, in their order.
         """
-        read = await service.read_all(await read_batch(request, service.settings.max_batch), fit)
+        uploads = await read_batch(request.headers, request.receive, service.settings.max_batch)
+        read = await service.read_all(uploads, fit)
         images = [problem_document(request, image) if isinstance(image, Problem) else image for image in read]
         pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
         predictions = await service.classify(np.array(pixels, np.uint8).reshape(len(pixels), *IMAGE_SHAPE))
-        return BatchResponse.of(predictions, images, service.metadata)
+        return Response(batch_response(predictions, images, service.metadata), media_type="application/json")
 
     @router.post(
         "/explain",
@@ -87,7 +90,13 @@ def router(service: Service) -> APIRouter:
         Send one image as to `/predict`. Back comes the picture that the network saw, enlarged: orange pixels spoke
         for 3, blue ones for 7 (gradient x input).
         """
-        image = await service.read(await read_upload(request), fit)
+        image = await service.read(await read_upload(request.headers, request.receive), fit)
         return Response(draw(service.classifier.parameters, image.pixels, colors), media_type="image/png")
 
     return router
+
+
+async def answer_one(service: Service, headers: Headers, receive: Receive, fit: bool) -> bytes:
+    """The answer to a request with one image, as JSON. Raises what `read_upload` and `Service.read` do."""
+    image = await service.read(await read_upload(headers, receive), fit)
+    return prediction_response(await service.classify_one(image), image, service.metadata)

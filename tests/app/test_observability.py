@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 
 from app import __version__
 from app.classifier.weights import DEFAULT_PATH, load
-from app.main import create_app
+from app.main import add_layers, create_api
+from app.service import Service
 from app.settings import Settings
 from tests.conftest import DATA
 from tests.serving import Server, serve
@@ -155,13 +156,14 @@ def test_pages_from_elsewhere_may_call_only_if_the_settings_say_so(client: httpx
 
 
 def test_a_fault_of_the_service_is_logged_and_not_shown(caplog: pytest.LogCaptureFixture) -> None:
-    app = create_app(Settings())
+    service = Service(Settings(), load(DEFAULT_PATH))
+    app = create_api(service)
 
     @app.get("/fail")
     async def fail() -> None:
         raise RuntimeError("secret")
 
-    response = TestClient(app).get("/fail")
+    response = TestClient(add_layers(app, service)).get("/fail")
     assert response.status_code == 500
     assert "secret" not in response.text
     assert response.headers["x-content-type-options"] == "nosniff"

@@ -5,7 +5,9 @@ import pytest
 from fastapi import HTTPException
 from starlette.testclient import TestClient
 
-from app.main import create_app
+from app.classifier.weights import DEFAULT_PATH, load
+from app.main import add_layers, create_api
+from app.service import Service
 from app.settings import Settings
 from tests.app.problems import assert_problem
 
@@ -33,7 +35,8 @@ def test_a_method_that_a_path_does_not_answer(client: httpx2.Client) -> None:
 
 
 def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service(caplog: pytest.LogCaptureFixture) -> None:
-    app = create_app(Settings())
+    service = Service(Settings(), load(DEFAULT_PATH))
+    app = create_api(service)
 
     @app.get("/double")
     async def double(number: int) -> int:
@@ -47,7 +50,7 @@ def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service(caplog: pytest
     async def fail() -> None:
         raise RuntimeError("secret")
 
-    client = TestClient(app)
+    client = TestClient(add_layers(app, service))
     assert_problem(
         client.get("/double", params={"number": "x"}),
         422,

@@ -144,7 +144,8 @@ def test_a_wrong_field_is_named(client: httpx2.Client, files: list[tuple[str, by
     [
         ("multipart/form-data", b"x"),
         ("multipart/form-data; boundary=b", b"no boundary here"),
-        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n"),
+        ("multipart/form-data; boundary=b", b""),
+        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nx'),
         ("multipart/form-data; boundary=" + 300 * "b", b"x"),
     ],
 )
@@ -153,10 +154,16 @@ def test_a_broken_form_is_refused(client: httpx2.Client, content_type: str, body
     assert_problem(response, *MISSING, "The multipart form cannot be read. Send it whole, with its boundary.")
 
 
-@pytest.mark.parametrize("body", [b"", b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nx'])
-def test_a_form_without_its_end_has_no_whole_field(client: httpx2.Client, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        (b"--b--\r\n", "no field"),
+        (b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n", '""'),
+    ],
+)
+def test_a_form_without_names_is_told_so(client: httpx2.Client, body: bytes, names: str) -> None:
     response = client.post("/predict", content=body, headers={"Content-Type": "multipart/form-data; boundary=b"})
-    assert_problem(response, *MISSING, 'The form has no whole field. Send one image in the field "file".')
+    assert_problem(response, *MISSING, f'The form has {names}. Send one image in the field "file".')
 
 
 def test_a_form_of_many_fields_is_refused_without_reading_them_all(client: httpx2.Client) -> None:

@@ -1,0 +1,62 @@
+"""One forward pass for images that wait together."""
+
+import asyncio
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.classifier import Classifier, Predictions
+from app.classifier.weights import DEFAULT_PATH, load
+from app.microbatch import Microbatch
+from model_training.data import Digits
+
+WEIGHTS = load(DEFAULT_PATH)
+CLASSIFIER = Classifier(WEIGHTS.parameters, WEIGHTS.metadata.threshold)
+
+
+def test_each_gets_its_own_answer_from_one_pass(digits: Digits) -> None:
+    images = digits.images[:40]
+    sizes = []
+
+    def classify(batch: NDArray[np.uint8]) -> Predictions:
+        sizes.append(len(batch))
+        return CLASSIFIER.predict(batch)
+
+    async def ask() -> None:
+        microbatch = Microbatch(classify)
+        answers = await asyncio.gather(*map(microbatch.classify, images))
+        for image, answer in zip(images, answers, strict=True):
+            [alone] = CLASSIFIER.predict(image[None]).each()
+            assert (answer.digit, answer.confident) == (alone.digit, alone.confident)
+            assert answer.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
+        assert await microbatch.classify(images[0]) == next(CLASSIFIER.predict(images[:1]).each())
+
+    asyncio.run(ask())
+    assert sizes == [40, 1]
+
+
+def test_who_leaves_spoils_nothing_for_the_others(digits: Digits) -> None:
+    async def ask() -> None:
+        microbatch = Microbatch(CLASSIFIER.predict)
+        tasks = [asyncio.ensure_future(microbatch.classify(image)) for image in digits.images[:3]]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        first, second, third = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(second, asyncio.CancelledError)
+        expected = [prediction.digit for prediction in CLASSIFIER.predict(digits.images[:3]).each()]
+        assert [first.digit, third.digit] == [expected[0], expected[2]]  # type: ignore[union-attr]
+
+    asyncio.run(ask())
+
+
+def test_a_fault_reaches_all_who_wait(digits: Digits) -> None:
+    def fail(_: NDArray[np.uint8]) -> Predictions:
+        raise MemoryError
+
+    async def ask() -> None:
+        microbatch = Microbatch(fail)
+        answers = await asyncio.gather(*map(microbatch.classify, digits.images[:3]), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [MemoryError] * 3
+
+    asyncio.run(ask())
