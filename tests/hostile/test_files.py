@@ -1,0 +1,170 @@
+"""Hostile and odd files, and files that Hypothesis makes up, in every place where an image is taken."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from app.errors import Problem
+from app.images import DigitImage, read_digit
+from app.uploads import _parse_form
+from tests.hostile.corpus import FORMATS, chunk, corpus, drawing, encode, png
+from tests.serving import Server, serve
+
+FILES = corpus()
+SECONDS = 10
+"""Of patience with one file, on a machine that does much else; the service itself allows as many pixels as take one."""
+
+MEMORY = 600_000_000
+"""Bytes resident that the whole corpus may cost: an image of 50 million pixels in colour, and what Python keeps."""
+
+PLENTY = settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serve("--no-access-log") as server:
+        yield server
+
+
+@pytest.mark.parametrize("query", ["", "fit=true"])
+@pytest.mark.parametrize("path", ["/predict", "/explain"])
+def test_every_file_is_answered_or_refused(server: Server, path: str, query: str) -> None:
+    with httpx2.Client(base_url=server.url, timeout=60) as client:
+        for name, data in FILES.items():
+            start = time.perf_counter()
+            response = client.post(path, params=query, content=data)
+            assert time.perf_counter() - start < SECONDS, name
+            assert response.status_code in (200, 413, 415, 422), (name, response.text)
+            if response.status_code != 200:
+                problem = response.json()
+                assert problem["type"].startswith("/problems/image-"), (name, problem)
+                assert "." in problem["detail"]
+        assert client.get("/readyz").status_code == 200
+    assert peak_memory(server) < MEMORY
+
+
+def test_a_batch_of_them_spoils_nothing(server: Server) -> None:
+    names = [name for name, data in FILES.items() if len(data) < 50_000]
+    with httpx2.Client(base_url=server.url, timeout=60) as client:
+        for start in range(0, len(names), 63):
+            some = [("files", FILES[name]) for name in names[start : start + 63]]
+            response = client.post("/predict/batch", files=[*some, ("files", encode(drawing()))])
+            assert response.status_code == 200, response.text
+            *entries, last = response.json()["predictions"]
+            assert len(entries) == len(some)
+            assert all((entry["prediction"] is None) != (entry["problem"] is None) for entry in entries)
+            assert last["prediction"]["digit"] == 7
+
+
+def test_the_corpus_is_a_large_one() -> None:
+    assert len(FILES) > 300
+
+
+def test_a_bomb_without_fit_costs_nothing(server: Server) -> None:
+    """Its size stands in its header."""
+    start = time.perf_counter()
+    response = httpx2.post(f"{server.url}/predict", content=FILES["webp of 16,383 x 3,000 in a few bytes"], timeout=60)
+    assert response.json()["type"] == "/problems/image-too-large"
+    assert time.perf_counter() - start < 1
+
+
+def read(data: bytes, fit: bool) -> None:
+    """A small image, or a problem; anything else fails the test."""
+    try:
+        image = read_digit(data, 1_000_000, fit)
+    except Problem as problem:
+        assert problem.detail.endswith(".")  # noqa: PT017  # a problem is one of two right outcomes
+    else:
+        assert isinstance(image, DigitImage)
+        assert image.pixels.shape == (28, 28)
+        assert image.pixels.dtype.name == "uint8"
+
+
+GOOD = [encode(drawing("RGB", size), kind) for kind in FORMATS for size in ((28, 28), (61, 40))]
+SIGNATURES = (b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"RIFF\0\0\0\0WEBP")
+
+
+@PLENTY
+@given(st.sampled_from(SIGNATURES), st.binary(max_size=2000), st.booleans())
+def test_any_bytes(signature: bytes, rest: bytes, fit: bool) -> None:
+    read(signature + rest, fit)
+
+
+@PLENTY
+@given(st.sampled_from(GOOD), st.data(), st.booleans())
+def test_any_damage(good: bytes, data: st.DataObject, fit: bool) -> None:
+    start = data.draw(st.integers(0, len(good)))
+    end = data.draw(st.integers(start, min(len(good), start + 64)))
+    read(good[:start] + data.draw(st.binary(max_size=64)) + good[end:], fit)
+
+
+@PLENTY
+@given(
+    st.integers(0, 300),
+    st.integers(0, 300),
+    st.sampled_from([1, 2, 4, 8, 16, 3]),
+    st.sampled_from([0, 2, 3, 4, 6, 1]),
+    st.binary(max_size=500),
+    st.lists(
+        st.tuples(
+            st.sampled_from([b"PLTE", b"tRNS", b"gAMA", b"eXIf", b"iCCP", b"tEXt", b"acTL"]), st.binary(max_size=40)
+        )
+    ),
+    st.booleans(),
+)
+def test_any_png(
+    width: int, height: int, depth: int, color: int, pixels: bytes, chunks: list[tuple[bytes, bytes]], fit: bool
+) -> None:
+    repeated = pixels * (1 + width * height // max(1, len(pixels)))
+    read(png(width, height, repeated, depth, color, b"".join(chunk(*each) for each in chunks)), fit)
+
+
+@PLENTY
+@given(st.integers(1, 200), st.integers(1, 200), st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA"]), st.data())
+def test_any_picture_can_be_fitted(width: int, height: int, mode: str, data: st.DataObject) -> None:
+    levels = data.draw(st.binary(min_size=1, max_size=200))
+    image = Image.frombytes("L", (width, height), (levels * (width * height))[: width * height]).convert(mode)
+    read(encode(image), True)
+
+
+@PLENTY
+@given(st.text("-ab\r\n", min_size=1, max_size=8), st.data())
+def test_any_form(boundary: str, data: st.DataObject) -> None:
+    pieces = st.sampled_from(
+        [
+            *(
+                b"--" + boundary.encode(),
+                b"--",
+                b"\r\n",
+                b"\n",
+                b"\r",
+                b"\r\n\r\n",
+                b"x",
+                b": ",
+                b"; ",
+                b'"',
+                b"=",
+                b"\0",
+            ),
+            *(b"Content-Disposition", b"form-data", b'name="file"', b"name=file", b"filename*=utf-8''a", b"\xff"),
+        ]
+    )
+    body = b"".join(data.draw(st.lists(pieces | st.binary(max_size=9), max_size=40)))
+    refusal = Problem("Too many.")
+    try:
+        parts = _parse_form(body, boundary, 5, refusal)
+    except Problem:
+        return
+    assert all(isinstance(name, str) and isinstance(content, bytes) for name, content in parts)
+
+
+def peak_memory(server: Server) -> int:
+    """Bytes that were resident at most."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
