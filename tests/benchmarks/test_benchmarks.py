@@ -1,12 +1,37 @@
 """That the benchmarks run. How fast things are, no test says."""
 
+import os
+import shutil
 import subprocess
 import sys
 
+import pytest
 
-def test_the_training_benchmark_runs() -> None:
-    command = [sys.executable, "-m", "tests.benchmarks.training", "--turns", "1", "--seconds", "0.1"]
+
+@pytest.mark.parametrize(
+    ("benchmark", "arguments", "words"),
+    [
+        (
+            "training",
+            ["--turns", "1", "--seconds", "0.1"],
+            ["five matrix products alone", "this project", "PyTorch, fused Adam", "scikit-learn MLPClassifier"],
+        ),
+        (
+            "serving",
+            ["--here", "--turns", "1", "--seconds", "1", "--connections", "4"],
+            ["the limit", "bare body", "form", "batch of 64", "binary tensor of 64", "plain FastAPI"],
+        ),
+        ("growth", ["--turns", "1", "--seconds", "1"], ["workers", "images in a batch", "pixels"]),
+    ],
+)
+def test_a_benchmark_runs(benchmark: str, arguments: list[str], words: list[str]) -> None:
+    if benchmark != "training" and not os.environ.get("CI"):
+        if shutil.which("wrk") is None:
+            pytest.skip("needs wrk: `apt install wrk`, or https://github.com/wg/wrk")
+        if not hasattr(os, "sched_getaffinity"):
+            pytest.skip("needs Linux, where a process can be kept on a core")
+    command = [sys.executable, "-m", f"tests.benchmarks.{benchmark}", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr
-    for name in ("five matrix products alone", "this project", "PyTorch, fused Adam", "scikit-learn MLPClassifier"):
-        assert name in ended.stdout
+    for word in words:
+        assert word in ended.stdout

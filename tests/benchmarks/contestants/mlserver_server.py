@@ -1,0 +1,27 @@
+"""MLServer: `python -m tests.benchmarks.contestants.mlserver_server PORT`."""
+
+import asyncio
+import sys
+
+from mlserver import MLServer, ModelSettings, Settings
+
+from tests.benchmarks.contestants.mlserver_runtime import ThreeOrSeven
+
+
+async def serve(port: int) -> None:
+    """Serve in one process: with `parallel_workers` each request would be sent to another."""
+    settings = Settings(
+        host="127.0.0.1",
+        http_port=port,
+        grpc_port=port + 1,
+        metrics_port=port + 2,
+        parallel_workers=0,
+        metrics_endpoint=None,
+        debug=False,
+    )
+    server = MLServer(settings)
+    await server.start([ModelSettings(name="three-or-seven", implementation=ThreeOrSeven)])
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))

@@ -1,0 +1,45 @@
+"""A FastAPI app as its tutorial would have it."""
+
+from io import BytesIO
+
+from fastapi import FastAPI, UploadFile
+from PIL import Image
+from pydantic import BaseModel
+
+from tests.benchmarks.contestants.answer import answer
+
+
+class ImageInfo(BaseModel):
+    """What was uploaded."""
+
+    format: str
+    width: int
+    height: int
+    inverted: bool
+    fitted: bool
+
+
+class ModelInfo(BaseModel):
+    """Which weights answered."""
+
+    name: str
+    version: str
+
+
+class Prediction(BaseModel):
+    """The answer."""
+
+    digit: int
+    probabilities: dict[str, float]
+    confident: bool
+    image: ImageInfo
+    model: ModelInfo
+
+
+app = FastAPI()
+
+
+@app.post("/predict")
+async def predict(file: UploadFile) -> Prediction:
+    """Is this image a 3 or a 7?"""
+    return Prediction(**answer(Image.open(BytesIO(await file.read()))))

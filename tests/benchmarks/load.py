@@ -1,0 +1,156 @@
+"""Starts a server on one core and drives it with wrk from another."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60
+SERVER_CORE, CLIENT_CORE = (sorted(os.sched_getaffinity(0)) * 2)[:2]
+
+DONE = """
+done = function(summary, latency, requests)
+  io.write("\\n", string.format(
+    '{"requests": %d, "seconds": %f, "p50": %f, "p99": %f, "errors": %d}',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout
+  ), "\\n")
+end
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """A request that is sent over and over."""
+
+    name: str
+    body: bytes
+    content_type: str = "image/png"
+    path: str = "/predict"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    images: int = 1
+    """How many images one request holds"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run of wrk found."""
+
+    images_a_second: float
+    p50: float
+    """Milliseconds"""
+    p99: float
+    """Milliseconds"""
+    cpu: float
+    """Microseconds of all processes of the server, for each request"""
+
+
+@dataclass
+class Server:
+    """A running server."""
+
+    url: str
+    process: psutil.Process
+    start_seconds: float
+
+    def ask(self, load: Load) -> Any:
+        """Send the request once, and return what JSON came back."""
+        headers = {"Content-Type": load.content_type, **load.headers}
+        with urlopen(Request(self.url + load.path, load.body, headers), timeout=PATIENCE) as response:
+            content = response.read()
+            length = response.headers.get("Inference-Header-Content-Length")
+        return json.loads(content[: int(length)] if length else content)
+
+    def drive(self, load: Load, connections: int, seconds: float) -> Measured:
+        """Send the request over so many connections for a while."""
+        program = shutil.which("wrk")
+        if program is None:
+            raise FileNotFoundError("The benchmark needs wrk: `apt install wrk`, or https://github.com/wg/wrk")
+        fields = {"Content-Type": load.content_type, **load.headers}
+        with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+            script.write('wrk.method = "POST"\n')
+            script.writelines(f'wrk.headers["{name}"] = "{value}"\n' for name, value in fields.items())
+            script.write('wrk.body = "' + "".join(f"\\{byte:03d}" for byte in load.body) + '"\n' + DONE)
+            script.flush()
+            address = self.url + load.path
+            command = [program, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", script.name, address]
+            before = self.cpu_seconds()
+            output = subprocess.run(pinned(CLIENT_CORE, command), capture_output=True, text=True, check=True).stdout
+            spent = self.cpu_seconds() - before
+        found = json.loads(output.splitlines()[-1])
+        if found["errors"]:
+            raise RuntimeError(f"{found['errors']} of {found['requests']} requests failed.")
+        rate = found["requests"] / found["seconds"]
+        return Measured(rate * load.images, found["p50"], found["p99"], spent / found["requests"] * 1e6)
+
+    def cpu_seconds(self) -> float:
+        """Of all its processes until now."""
+        return sum(sum(process.cpu_times()[:2]) for process in self._processes())
+
+    def memory(self) -> int:
+        """Resident bytes of all its processes."""
+        return sum(process.memory_info().rss for process in self._processes())
+
+    def _processes(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
+
+
+@contextmanager
+def running(command: Sequence[str | Path], first: Load, cores: Sequence[int] = (SERVER_CORE,)) -> Iterator[Server]:
+    """Run a command, in which PORT stands for a free port, on some cores, until it has answered a first request."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    arguments = pinned(",".join(map(str, cores)), [str(part).replace("PORT", port) for part in command])
+    with tempfile.TemporaryDirectory() as empty, tempfile.TemporaryFile() as log:
+        start = time.perf_counter()
+        started = subprocess.Popen(arguments, cwd=empty, env=environment, stdout=log, stderr=log)
+        server = Server(f"http://127.0.0.1:{port}", psutil.Process(started.pid), 0)
+        try:
+            while True:
+                try:
+                    server.ask(first)
+                    break
+                except OSError as error:
+                    if started.poll() is not None or time.perf_counter() > start + PATIENCE:
+                        log.seek(0)
+                        raise RuntimeError(f"{command} did not start: {log.read().decode()[-2000:]}") from error
+                time.sleep(0.01)
+            server.start_seconds = time.perf_counter() - start
+            yield server
+        finally:
+            processes = server._processes()
+            started.terminate()
+            for alive in psutil.wait_procs(processes, timeout=10)[1]:
+                alive.kill()
+            started.wait()
+
+
+def pinned(cores: int | str, command: Sequence[str]) -> list[str]:
+    """The command, on these cores alone."""
+    return ["taskset", "-c", str(cores), *command]
+
+
+def service(python: str | Path = sys.executable, workers: int = 1) -> list[str]:
+    """The command that runs the service as users do."""
+    return [str(python), "-m", "app", "--port", "PORT", "--workers", str(workers)]
+
+
+def form(name: str, files: Sequence[bytes], path: str) -> Load:
+    """A load that uploads files in a form, each in the field of this name."""
+    head = f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="7.png"\r\nContent-Type: image/png\r\n\r\n'
+    body = b"".join(head.encode() + file + b"\r\n" for file in files) + b"--b--\r\n"
+    return Load("form", body, "multipart/form-data; boundary=b", path, images=len(files))
