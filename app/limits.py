@@ -43,7 +43,7 @@ class Limits:
             await self._app(scope, body.receive, body.send)
         finally:
             self._in_flight -= 1
-        await body.linger()
+            await body.linger()
 
 
 class _Body:

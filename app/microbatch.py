@@ -14,7 +14,8 @@ class Microbatch:
     """Classifies single images, those that were read in one turn of the event loop by one forward pass.
 
     Nobody waits for company: the pass begins when every request that has arrived is read. At 16 connections it takes a
-    third of the time of 16 single ones, for then the weights come from memory once.
+    third of the time of 16 single ones, for then the weights come from memory once. A sum may be rounded otherwise than
+    alone: probabilities can differ by 1e-6. For one event loop.
     """
 
     def __init__(self, classify: Callable[[NDArray[Any]], Predictions]) -> None:

@@ -1,9 +1,9 @@
 """What is known of every request afterwards: its id, a line in the log, its part in the metrics."""
 
 import asyncio
+import os
 import re
 import secrets
-import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,6 +17,9 @@ from app.problems import refuse
 
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 """A caller's id is taken over if it fits in a log line and a header without quoting."""
+
+PIPE_BUF = 4096
+"""Bytes that Linux writes to a pipe as a whole."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Others are counted together: whoever makes methods up must not fill the memory with their figures."""
@@ -47,7 +50,7 @@ class Observability:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         start = time.perf_counter()
-        wanted = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        wanted = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
         request_id = wanted if SANE_REQUEST_ID.fullmatch(wanted) else secrets.token_hex(16)
         scope.setdefault("state", {})["request_id"] = request_id
         status, complete = 0, False
@@ -94,23 +97,34 @@ class Observability:
 
 
 class AccessLog:
-    """A line of JSON for each request, on stdout.
+    """A line of JSON for each request, on stdout. For one event loop.
 
-    Those of one turn of the event loop are written together. With `logging`, one after the other, they would take as
-    long as decoding the images.
+    The lines of one turn of the loop are written together: with `logging`, one after the other, they would take as long
+    as decoding the images.
     """
 
     def __init__(self) -> None:
         self._lines: list[bytes] = []
 
     def write(self, **fields: str | float | None) -> None:
-        """Add a line."""
+        """Add a line. It is ASCII, so that a path can neither break it nor speak to a terminal."""
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._lines.append(to_json(fields) + b"\n")
+        self._lines.append(to_json(fields, ensure_ascii=True) + b"\n")
 
     def _flush(self) -> None:
-        text, self._lines = b"".join(self._lines).decode(), []
-        with suppress(OSError):  # nobody reads it, or the disk is full: no reason to refuse a request
-            sys.stdout.write(text)
-            sys.stdout.flush()
+        lines, self._lines = self._lines, []
+        block = b""
+        for line in lines:
+            if len(block) + len(line) > PIPE_BUF:
+                _put(block)
+                block = b""
+            block += line
+        _put(block)
+
+
+def _put(data: bytes) -> None:
+    """Write to stdout, in which up to PIPE_BUF bytes stay together although several workers write."""
+    with suppress(OSError):  # nobody reads it, or the disk is full: no reason to refuse a request
+        while data:
+            data = data[os.write(1, data) :]

@@ -28,6 +28,9 @@ from app.settings import Settings
 
 logger = getLogger("uvicorn.error")
 
+LAST_HANDSHAKE_SECONDS = 0.2
+"""How long a connection whose first packet was answered may take to be made: a round trip."""
+
 LAST_CALL_SECONDS = 1.0
 """How long a connection that was opened in the last moment may take to bring its request."""
 
@@ -50,6 +53,7 @@ class Config(uvicorn.Config):
             timeout_worker_healthcheck=WORKER_START_SECONDS,
             server_header=False,
             lifespan="off",
+            loop="asyncio",  # uvloop lets one client in for each turn: in a crowd the next one waits for seconds
             **options,
         )
 
@@ -90,12 +94,13 @@ class Server(uvicorn.Server):
             await asyncio.sleep(min(0.05, seconds))
 
     async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
+        if self.config.workers == 1 and self.config.drain_seconds:  # others share the socket
+            for sock in sockets:
+                _let_nobody_in(sock)
+            await self._sleep(LAST_HANDSHAKE_SECONDS)
         queues = [sock.dup() for sock in sockets]
         for server in self.servers:
             server.close()
-        if self.config.workers == 1:  # others share the queue
-            for queue in queues:
-                _let_nobody_in(queue)
         waiting: list[socket.socket] = []
         for queue in queues:
             queue.setblocking(False)
@@ -206,7 +211,7 @@ def _listen(config: Config) -> socket.socket:
 
 
 def _let_nobody_in(sock: socket.socket) -> None:
-    """Drop packets that ask for a connection: one made after the last look into the queue would be reset.
+    """Drop packets that ask for a connection: whoever was let in after the last look into the queue would be reset.
 
     Who sent one asks again a second later, and is refused, or let in by a successor. Linux alone can do this.
     """
@@ -223,7 +228,7 @@ def _let_nobody_in(sock: socket.socket) -> None:
     )
     memory = ctypes.create_string_buffer(program)
     so_attach_filter = 26
-    with contextlib.suppress(OSError):  # without it at most a microsecond's connections are lost
+    with contextlib.suppress(OSError):  # without it a connection of the last moment may be lost
         sock.setsockopt(socket.SOL_SOCKET, so_attach_filter, struct.pack("@HP", 4, ctypes.addressof(memory)))
 
 

@@ -36,8 +36,11 @@ class Shortcut:
         try:
             authorize(self._service.settings.api_key, headers.get(HEADER))
             answer = await answer_one(self._service, headers, receive, fit)
-        except (Problem, ClientDisconnect) as error:
-            return await refuse(error, scope, receive, send)
+        except Exception as error:
+            await refuse(error, scope, receive, send)
+            if not isinstance(error, Problem | ClientDisconnect):
+                raise  # to be logged
+            return
         length = str(len(answer)).encode()
         fields = [(b"content-type", b"application/json"), (b"content-length", length)]
         await send({"type": "http.response.start", "status": 200, "headers": fields})

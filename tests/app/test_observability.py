@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import httpx2
 import numpy as np
@@ -131,6 +132,17 @@ def test_each_request_is_one_line_of_json(server: Server) -> None:
         "status": 200,
     }
     assert (second["path"], second["status"]) == ("/nowhere", 404)
+
+
+def test_no_path_breaks_a_line_or_speaks_to_a_terminal() -> None:
+    with serve(environment={"PYTHONIOENCODING": "ascii"}) as server:
+        paths = ["/%E2%80%A8%7B%7D", "/%C3%A9", "/%C2%9B31m", "/%00", "/" + "x" * 5000]
+        for path in paths:
+            httpx2.get(server.url + path)
+        server.stop()
+        lines = [json.loads(line) for line in server.log if line.startswith("{")]
+        assert [line["path"] for line in lines] == [unquote(path) for path in paths]
+        assert all(line.isascii() for line in server.log)
 
 
 def test_the_access_log_can_be_turned_off() -> None:

@@ -5,7 +5,12 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
+from starlette.testclient import TestClient
 
+from app.classifier.weights import DEFAULT_PATH, load
+from app.main import add_layers, create_api
+from app.service import Service
+from app.settings import Settings
 from tests.conftest import DATA
 from tests.serving import serve
 
@@ -53,6 +58,21 @@ def test_both_ways_answer_alike(
     assert {name: value for name, value in short.headers.items() if name not in varying | {"content-length"}} == {
         name: value for name, value in long.headers.items() if name not in varying | {"content-length"}
     }
+
+
+def test_a_fault_is_answered_alike_and_seen_by_other_origins(caplog: pytest.LogCaptureFixture) -> None:
+    settings = Settings(cors_origins=["https://a.example"], access_log=False)
+    service = Service(settings, load(DEFAULT_PATH))
+    service.classifier.parameters = ()  # so that the forward pass fails
+    client = TestClient(add_layers(create_api(service), service))
+    answers = [
+        client.post(f"/predict{query}", content=SEVEN, headers={"Origin": "https://a.example"}) for query in ("", "?x")
+    ]
+    for answer in answers:
+        assert answer.status_code == 500
+        assert answer.headers["access-control-allow-origin"] == "https://a.example"
+        assert f"Request {answer.headers['x-request-id']} failed" in caplog.text
+    assert known(answers[0]) == known(answers[1])
 
 
 def known(response: httpx2.Response) -> dict[str, object]:

@@ -162,7 +162,8 @@ def main(
                     for name, load, is_right in contender.loads:
                         check(contender.name, server, load, is_right)
                         for number in connections:
-                            results.add((contender.name, name), number, server.drive(load, number, seconds))
+                            measured = server.drive(load, number, seconds, refusals=contender.name != OURS)
+                            results.add((contender.name, name), number, measured)
                             progress.advance(task)
                     results.starts.setdefault(contender.name, []).append(server.start_seconds)
                     results.memory.setdefault(contender.name, []).append(server.memory())

@@ -22,6 +22,7 @@ import pytest
             ["the limit", "bare body", "form", "batch of 64", "binary tensor of 64", "plain FastAPI"],
         ),
         ("growth", ["--turns", "1", "--seconds", "1"], ["workers", "images in a batch", "pixels"]),
+        ("soak", ["--seconds", "10", "--overload-seconds", "5"], ["too large", "leaving", "Overload"]),
     ],
 )
 def test_a_benchmark_runs(benchmark: str, arguments: list[str], words: list[str]) -> None:
