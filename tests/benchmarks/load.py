@@ -56,6 +56,8 @@ class Measured:
     """Milliseconds"""
     cpu: float
     """Microseconds of all processes of the server, for each request"""
+    refused: int
+    """Requests that failed or were refused"""
 
 
 @dataclass
@@ -94,7 +96,9 @@ class Server:
         if found["errors"] and not refusals:
             raise RuntimeError(f"{found['errors']} of {found['requests']} requests failed.")
         rate = found["requests"] / found["seconds"]
-        return Measured(rate * load.images, found["p50"], found["p99"], spent / found["requests"] * 1e6)
+        return Measured(
+            rate * load.images, found["p50"], found["p99"], spent / found["requests"] * 1e6, found["errors"]
+        )
 
     def cpu_seconds(self) -> float:
         """Of all its processes until now."""
