@@ -163,10 +163,11 @@ def main(
         tally, usage = soak(server, seconds)
         console.print("Soak:\n\n" + tally.table() + "\n\n" + table_of(usage))
         probes, shed = overload(server, overload_seconds)
+        p50, p99 = probes.percentile(50), probes.percentile(99)
+        answered, refused = probes.total("right"), probes.total("shed")
         console.print(
-            f"\nOverload, {OVERLOAD} connections: {shed:,} requests shed. Beside them {probes.total('right')} probes were"
-            f" answered (p50 {probes.percentile(50):.0f} ms, p99 {probes.percentile(99):.0f} ms) and"
-            f" {probes.total('shed')} shed."
+            f"\nOverload, {OVERLOAD} connections: {shed:,} requests shed. Beside them {answered} probes were answered"
+            f" (p50 {p50:.0f} ms, p99 {p99:.0f} ms) and {refused} shed."
         )
         after = server.ask(BARE)
     for note in tally.notes + probes.notes:
