@@ -51,11 +51,11 @@ class Service:
 
     async def read(self, data: bytes, fit: bool) -> DigitImage:
         """Decode an image, as `read_digit`, and raise as that does."""
-        return await self.run(INLINE_BYTES + 1 if fit else len(data), self._read, data, fit)
+        return await self.run(_size([data], fit), self._read, data, fit)
 
     async def read_all(self, images: Sequence[bytes], fit: bool) -> list[DigitImage | Problem]:
         """Decode several images; what `read` would raise stands in its place."""
-        return await self.run(sum(map(len, images)), lambda: [self._read_or_problem(data, fit) for data in images])
+        return await self.run(_size(images, fit), lambda: [self._read_or_problem(data, fit) for data in images])
 
     async def classify_one(self, image: DigitImage) -> Prediction:
         """Classify an image, with others if others wait."""
@@ -85,3 +85,8 @@ class Service:
         self.metrics.forward.observe(perf_counter() - start)
         self.metrics.count(predictions)
         return predictions
+
+
+def _size(images: Sequence[bytes], fit: bool) -> int:
+    """Bytes to work on: to be fitted, a small file may hold a large image."""
+    return INLINE_BYTES + 1 if fit else sum(map(len, images))

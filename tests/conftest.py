@@ -1,18 +1,28 @@
 """What tests of every part share."""
 
+import io
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import numpy as np
 import pooch
 import pytest
+from PIL import Image
 
 from model_training.data import DataError, Digits, Mnist, load_mnist
 from tests.serving import serve
 
 DATA = Path(__file__).parent / "data"
+
+
+def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """A file, by Pillow's encoder."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,0 +1,34 @@
+"""Where the work is done: what may take long, in the thread."""
+
+import asyncio
+import threading
+
+from PIL import Image
+
+from app.classifier.weights import DEFAULT_PATH, load
+from app.errors import Problem
+from app.images import DigitImage
+from app.service import INLINE_BYTES, Service
+from app.settings import Settings
+from tests.conftest import encode
+
+
+class Watched(Service):
+    """Notes in which threads it decodes."""
+
+    threads: set[int]
+
+    def _read(self, data: bytes, fit: bool) -> DigitImage:
+        self.threads.add(threading.get_ident())
+        return super()._read(data, fit)
+
+
+def test_a_large_image_in_a_small_file_is_fitted_in_the_thread() -> None:
+    file = encode(Image.new("1", (3000, 3000)))
+    assert len(file) < INLINE_BYTES
+    service = Watched(Settings(), load(DEFAULT_PATH))
+    service.threads = set()
+    [problem] = asyncio.run(service.read_all([file], fit=True))
+    assert isinstance(problem, Problem)  # it is blank
+    assert service.threads
+    assert threading.get_ident() not in service.threads
