@@ -35,13 +35,10 @@ class Shortcut:
         headers = Headers(scope=scope)
         try:
             authorize(self._service.settings.api_key, headers.get(HEADER))
-            answer = await answer_one(self._service, headers, receive, fit)
+            response = await answer_one(self._service, headers, receive, fit)
         except Exception as error:
             await refuse(error, scope, receive, send)
             if not isinstance(error, Problem | ClientDisconnect):
                 raise  # to be logged
             return
-        length = str(len(answer)).encode()
-        fields = [(b"content-type", b"application/json"), (b"content-length", length)]
-        await send({"type": "http.response.start", "status": 200, "headers": fields})
-        await send({"type": "http.response.body", "body": answer})
+        await response(scope, receive, send)

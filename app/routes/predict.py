@@ -57,8 +57,7 @@ def router(service: Service) -> APIRouter:
         Send one image (PNG, JPEG, WebP, BMP or GIF), in the form field `file` or as the body itself.
         Dark ink on a light ground and transparent grounds are understood.
         """
-        answer = await answer_one(service, request.headers, request.receive, fit)
-        return Response(answer, media_type="application/json")
+        return await answer_one(service, request.headers, request.receive, fit)
 
     @router.post(
         "/predict/batch",
@@ -96,7 +95,8 @@ def router(service: Service) -> APIRouter:
     return router
 
 
-async def answer_one(service: Service, headers: Headers, receive: Receive, fit: bool) -> bytes:
-    """The answer to a request with one image, as JSON. Raises what `read_upload` and `Service.read` do."""
+async def answer_one(service: Service, headers: Headers, receive: Receive, fit: bool) -> Response:
+    """The answer to a request with one image. Raises what `read_upload` and `Service.read` do."""
     image = await service.read(await read_upload(headers, receive), fit)
-    return prediction_response(await service.classify_one(image), image, service.metadata)
+    answer = prediction_response(await service.classify_one(image), image, service.metadata)
+    return Response(answer, media_type="application/json")

@@ -14,6 +14,7 @@ from app.errors import ImageBlank
 from app.fitting import fit
 from app.images import read_digit
 from model_training.data import Digits
+from tests.conftest import encode
 
 Grey = NDArray[np.uint8]
 COUNT = 40
@@ -214,9 +215,3 @@ def test_a_rotation_that_a_camera_noted_is_undone(digits: Digits, kind: str) -> 
     plain = read_digit(encode(upright), 10**6, fit=True)
     assert np.abs(turned.pixels.astype(int) - plain.pixels).mean() < 4
     assert (turned.width, turned.height) == (600, 800)
-
-
-def encode(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return buffer.getvalue()

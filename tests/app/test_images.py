@@ -2,7 +2,6 @@
 
 import io
 import zlib
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +11,9 @@ from PIL import Image
 from app.errors import ImageBlank, ImageFormat, ImageMissing, ImageSize, ImageTooLarge, ImageUnreadable, Problem
 from app.images import DigitImage, read_digit
 from model_training.data import Digits
+from tests.conftest import encode
 
 MAX_PIXELS = 1_000_000
-
-
-def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def read(data: bytes) -> DigitImage:

@@ -92,38 +92,35 @@ def test_more_requests_than_the_limit_are_refused_and_health_is_not(server: Serv
     assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
 
 
-@pytest.mark.parametrize("chunked", [True, False])
-def test_a_gigabyte_is_refused_with_little_of_it_read_and_the_client_reads_why(server: Server, chunked: bool) -> None:
+class Gigabyte:
+    """A body that counts how much of it was sent."""
+
     sent = 0
 
-    def gigabyte() -> Iterator[bytes]:
-        nonlocal sent
+    def __iter__(self) -> Iterator[bytes]:
         for _ in range(1000):
-            sent += 1_000_000
+            self.sent += 1_000_000
             yield bytes(1_000_000)
 
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_gigabyte_is_refused_with_little_of_it_read_and_the_client_reads_why(server: Server, chunked: bool) -> None:
+    body = Gigabyte()
     headers = {} if chunked else {"Content-Length": str(10**9)}
     before = memory(server)
-    response = httpx2.post(f"{server.url}/predict", content=gigabyte(), headers=headers)
+    response = httpx2.post(f"{server.url}/predict", content=body, headers=headers)
     assert response.status_code == 413
     assert response.json()["type"] == "/problems/body-too-large"
-    assert sent < 40_000_000  # with what the kernel holds on both sides
+    assert body.sent < 40_000_000  # with what the kernel holds on both sides
     assert memory(server) - before < 40_000_000
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/livez", "/model"])
 def test_a_large_body_that_nobody_asked_for_is_not_read_to_its_end(server: Server, path: str) -> None:
-    sent = 0
-
-    def endless() -> Iterator[bytes]:
-        nonlocal sent
-        for _ in range(1000):
-            sent += 1_000_000
-            yield bytes(1_000_000)
-
-    response = httpx2.post(f"{server.url}{path}", content=endless())
+    body = Gigabyte()
+    response = httpx2.post(f"{server.url}{path}", content=body)
     assert response.status_code in (404, 405)
-    assert sent < 40_000_000
+    assert body.sent < 40_000_000
 
 
 def memory(server: Server) -> int:

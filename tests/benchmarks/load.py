@@ -153,8 +153,9 @@ def service(python: str | Path = sys.executable, workers: int = 1) -> list[str]:
     return [str(python), "-m", "app", "--port", "PORT", "--workers", str(workers)]
 
 
-def form(name: str, files: Sequence[bytes], path: str) -> Load:
+def form(field_name: str, files: Sequence[bytes], path: str, name: str = "form") -> Load:
     """A load that uploads files in a form, each in the field of this name."""
-    head = f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="7.png"\r\nContent-Type: image/png\r\n\r\n'
+    disposition = f'form-data; name="{field_name}"; filename="7.png"'
+    head = f"--b\r\nContent-Disposition: {disposition}\r\nContent-Type: image/png\r\n\r\n"
     body = b"".join(head.encode() + file + b"\r\n" for file in files) + b"--b--\r\n"
-    return Load("form", body, "multipart/form-data; boundary=b", path, images=len(files))
+    return Load(name, body, "multipart/form-data; boundary=b", path, images=len(files))

@@ -67,7 +67,7 @@ def by_shape(answer: Any) -> bool:
     return all(output["shape"][0] == BATCH for output in answer["outputs"])
 
 
-Loads = Sequence[tuple[str, Load, Callable[[Any], bool]]]
+Loads = Sequence[tuple[Load, Callable[[Any], bool]]]
 
 
 @dataclass(frozen=True)
@@ -88,20 +88,19 @@ CONTENDERS = (
         LIMIT,
         (*COMMON, *UVICORN, "starlette", "pydantic"),
         ("-m", "uvicorn", f"{CONTESTANTS}.limit:app", "--port", "PORT", "--no-access-log"),
-        [("bare body", BARE, by_digit)],
+        [(BARE, by_digit)],
     ),
     Contestant(
         OURS,
         (str(ROOT),),
         service()[1:],
         [
-            ("bare body", BARE, by_digit),
-            ("form", FORM, by_digit),
-            (f"batch of {BATCH}", form("files", [PNG] * BATCH, "/predict/batch"), by_batch),
+            (BARE, by_digit),
+            (FORM, by_digit),
+            (form("files", [PNG] * BATCH, "/predict/batch", f"batch of {BATCH}"), by_batch),
             (
-                f"binary tensor of {BATCH}",
                 Load(
-                    "binary",
+                    f"binary tensor of {BATCH}",
                     BINARY_HEAD + PIXELS.tobytes() * BATCH,
                     "application/octet-stream",
                     INFER,
@@ -116,25 +115,25 @@ CONTENDERS = (
         PLAIN,
         (*COMMON, *UVICORN, "fastapi==0.165.0", "python-multipart==0.0.34"),
         ("-m", "uvicorn", f"{CONTESTANTS}.plain_fastapi:app", "--port", "PORT"),
-        [("form", FORM, by_digit)],
+        [(FORM, by_digit)],
     ),
     Contestant(
         "LitServe",
         (*COMMON, "litserve==0.2.19", "python-multipart==0.0.34"),
         ("-m", f"{CONTESTANTS}.litserve_server", "PORT"),
-        [("form", FORM, by_digit)],
+        [(FORM, by_digit)],
     ),
     Contestant(
         "BentoML",
         (*COMMON, "bentoml==1.4.39", "uvloop==0.23.0", "httptools==0.9.0"),
         ("-m", "bentoml", "serve", f"{CONTESTANTS}.bentoml_service:ThreeOrSeven", "--port", "PORT"),
-        [("form", FORM, by_digit)],
+        [(FORM, by_digit)],
     ),
     Contestant(
         "MLServer",
         (*COMMON, "mlserver==1.7.1"),
         ("-m", f"{CONTESTANTS}.mlserver_server", "PORT"),
-        [("JSON tensor", Load("json", JSON_TENSOR, "application/json", INFER), by_tensor)],
+        [(Load("JSON tensor", JSON_TENSOR, "application/json", INFER), by_tensor)],
     ),
 )
 
@@ -158,12 +157,12 @@ def main(
             for contender in contenders:
                 progress.update(task, description=f"turn {turn + 1}: {contender.name}")
                 command: list[str | Path] = [pythons[contender.name], *contender.arguments]
-                with running(command, contender.loads[0][1]) as server:
-                    for name, load, is_right in contender.loads:
+                with running(command, contender.loads[0][0]) as server:
+                    for load, is_right in contender.loads:
                         check(contender.name, server, load, is_right)
                         for number in connections:
                             measured = server.drive(load, number, seconds, refusals=contender.name != OURS)
-                            results.add((contender.name, name), number, measured)
+                            results.add((contender.name, load.name), number, measured)
                             progress.advance(task)
                     results.starts.setdefault(contender.name, []).append(server.start_seconds)
                     results.memory.setdefault(contender.name, []).append(server.memory())

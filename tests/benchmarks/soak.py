@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Annotated, Any
 
@@ -23,6 +23,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
+from tests.benchmarks.growth import drawing
 from tests.benchmarks.load import PATIENCE, Load, Measured, Server, form, running, service
 from tests.benchmarks.serving import BARE, BINARY_HEAD, DIGIT, FORM, INFER, PIXELS, PNG
 
@@ -61,14 +62,6 @@ def by_status(expected: int) -> Check:
     return lambda status, _: status == expected
 
 
-def picture(side: int, kind: str) -> bytes:
-    """A large seven, dark on light."""
-    buffer = BytesIO()
-    drawn = Image.fromarray(255 - PIXELS).resize((side, side), Image.Resampling.BICUBIC)
-    drawn.convert("RGB").save(buffer, kind)
-    return buffer.getvalue()
-
-
 def blank() -> bytes:
     """Nothing to be seen."""
     buffer = BytesIO()
@@ -90,9 +83,9 @@ class Kind:
 KINDS = (
     Kind(BARE, 40, by_digit),
     Kind(FORM, 20, by_digit),
-    Kind(Load("drawing to fit", picture(280, "PNG"), path="/predict?fit=true"), 8, by_digit),
-    Kind(Load("photo of 9 MP", picture(3000, "JPEG"), "image/jpeg", "/predict?fit=true"), 2, by_digit),
-    Kind(replace(form("files", [PNG, b"junk", PNG], "/predict/batch"), name="batch with junk"), 6, by_batch),
+    Kind(Load("drawing to fit", drawing("PNG", 280), path="/predict?fit=true"), 8, by_digit),
+    Kind(Load("photo of 9 MP", drawing("JPEG", 3000), "image/jpeg", "/predict?fit=true"), 2, by_digit),
+    Kind(form("files", [PNG, b"junk", PNG], "/predict/batch", "batch with junk"), 6, by_batch),
     Kind(
         Load(
             "binary tensor",

@@ -1,14 +1,14 @@
 """Files that are made to break decoders, and files that are merely odd."""
 
-import io
 import random
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Any
 
 from PIL import Image, ImageCms, ImageDraw
 from PIL.PngImagePlugin import PngInfo
+
+from tests.conftest import encode
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 
@@ -20,13 +20,6 @@ def drawing(mode: str = "L", size: tuple[int, int] = (28, 28)) -> Image.Image:
     corners = [(width * x // 100, height * y // 100) for x, y in ((25, 20), (75, 20), (45, 85))]
     ImageDraw.Draw(image).line(corners, 255, max(1, min(size) // 10))
     return image.convert(mode)
-
-
-def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    """A file, by Pillow's encoder."""
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def chunk(name: bytes, data: bytes) -> bytes:

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from app.errors import Problem
 from app.images import DigitImage, read_digit
 from app.uploads import _parse_form
-from tests.hostile.corpus import FORMATS, chunk, corpus, drawing, encode, png
+from tests.conftest import encode
+from tests.hostile import PLENTY
+from tests.hostile.corpus import FORMATS, chunk, corpus, drawing, png
 from tests.serving import Server, serve
 
 FILES = corpus()
@@ -22,8 +24,6 @@ SECONDS = 10
 
 MEMORY = 600_000_000
 """Bytes resident that the whole corpus may cost: an image of 50 million pixels in colour, and what Python keeps."""
-
-PLENTY = settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")

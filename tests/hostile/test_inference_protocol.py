@@ -4,13 +4,12 @@ import json
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.errors import Problem
 from app.inference_protocol import read_inference
-
-PLENTY = settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+from tests.hostile import PLENTY
 
 numbers = st.integers(-(2**70), 2**70) | st.floats() | st.sampled_from([0, 1, 28, 784, -1, 2**31, 2**63])
 anything = st.recursive(
