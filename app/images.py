@@ -156,7 +156,8 @@ def _to_grey(image: Image.Image) -> Grey:
     if image.has_transparency_data:
         grey, alpha = np.moveaxis(np.asarray(image.convert("RGBA").convert("LA")), 2, 0)
         return _flatten(grey, alpha)
-    return np.asarray(_strongest_band(image))
+    band = _strongest_band(image)
+    return np.frombuffer(band.tobytes(), np.uint8).reshape(band.height, band.width)  # asarray takes twice as long
 
 
 def _strongest_band(image: Image.Image) -> Image.Image:

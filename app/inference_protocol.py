@@ -4,7 +4,6 @@ https://github.com/kserve/open-inference-protocol and, for the extension `binary
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 """
 
-import json
 import re
 from itertools import chain
 from typing import Annotated, Any, NamedTuple
@@ -12,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
 
 from app.classifier import Predictions
 from app.classifier.pixels import DIGITS, IMAGE_SHAPE, PIXELS
@@ -247,5 +247,5 @@ def write_inference(
     document: dict[str, Any] = {"model_name": name, "model_version": version, "outputs": outputs}
     if request.id is not None:
         document["id"] = request.id
-    header = json.dumps(document, separators=(",", ":")).encode()
+    header = to_json(document)
     return b"".join([header, *binaries]), len(header) if binaries else None

@@ -1,6 +1,7 @@
 """Limits on requests, as pure ASGI, so that nothing over them is collected or parsed."""
 
 import asyncio
+from collections.abc import Awaitable
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -77,7 +78,7 @@ class _Body:
         self._check()
         return message
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Pass the answer on. If much of the body is still to come, nobody will read it: the connection must end.
 
         What is closed with bytes unread is reset, and the answer may be lost. So the end is held back.
@@ -88,7 +89,7 @@ class _Body:
             elif not message.get("more_body", False):
                 self._last = {"type": "http.response.body"}
                 message = {**message, "more_body": True}
-        await self._send(message)
+        return self._send(message)
 
     async def linger(self) -> None:
         """Leave a client who still sends time to read why nobody listens any more."""

@@ -54,7 +54,10 @@ class Metrics:
             registry=registry,
         )
         self.decode = Histogram(
-            "image_decode_seconds", "From bytes to 28 x 28 pixels", buckets=SECONDS, registry=registry
+            "image_decode_seconds",
+            "From bytes to 28 x 28 pixels, the images of one request",
+            buckets=SECONDS,
+            registry=registry,
         )
         self.forward = Histogram("forward_seconds", "One forward pass", buckets=SECONDS, registry=registry)
         info = Gauge(

@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 from app.classifier import Prediction, Predictions
 
+ENOUGH = 64
+"""Images for a pass: with more of them an image costs hardly less."""
+
 
 class Microbatch:
-    """Classifies single images, those that were read in one turn of the event loop by one forward pass.
+    """Classifies single images, those by one forward pass that came in turns of the event loop without a gap.
 
-    Nobody waits for company: the pass begins when every request that has arrived is read. At 16 connections it takes a
-    third of the time of 16 single ones, for then the weights come from memory once. A sum may be rounded otherwise than
-    alone: probabilities can differ by 1e-6. For one event loop.
+    A pass begins when a turn brings no further image: one that comes alone waits for a look at the sockets. With 16
+    connections a pass has 15 images, whose weights come from memory once. Without that look it had 7, and the service
+    answered a sixth fewer requests. A sum may be rounded otherwise than alone: probabilities can differ by 1e-6.
+    For one event loop.
     """
 
     def __init__(self, classify: Callable[[NDArray[Any]], Predictions]) -> None:
@@ -26,10 +30,17 @@ class Microbatch:
         """Classify one image, uint8 (28, 28)."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
-            loop.call_soon(self._answer)
+            loop.call_soon(self._gather, 0)
         answer: asyncio.Future[Prediction] = loop.create_future()
         self._waiting.append((pixels, answer))
         return await answer
+
+    def _gather(self, before: int) -> None:
+        """Go on to wait if more images wait than in the turn before."""
+        if before < (now := len(self._waiting)) < ENOUGH:
+            asyncio.get_running_loop().call_soon(self._gather, now)
+        else:
+            self._answer()
 
     def _answer(self) -> None:
         waiting, self._waiting = self._waiting, []

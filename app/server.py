@@ -31,6 +31,10 @@ logger = getLogger("uvicorn.error")
 LAST_HANDSHAKE_SECONDS = 0.2
 """How long a connection whose first packet was answered may take to be made: a round trip."""
 
+LISTENERS = 16
+"""uvloop lets one client in for each of them in a turn of the loop: with a single one, a newcomer to a crowd of 400
+waits for seconds."""
+
 LAST_CALL_SECONDS = 1.0
 """How long a connection that was opened in the last moment may take to bring its request."""
 
@@ -53,7 +57,6 @@ class Config(uvicorn.Config):
             timeout_worker_healthcheck=WORKER_START_SECONDS,
             server_header=False,
             lifespan="off",
-            loop="asyncio",  # uvloop lets one client in for each turn: in a crowd the next one waits for seconds
             **options,
         )
 
@@ -74,7 +77,7 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([sock.dup() for sock in sockets or [] for _ in range(LISTENERS)])
         if self.config.workers == 1:
             _announce(sockets or [])
 
@@ -204,7 +207,7 @@ def _listen(config: Config) -> socket.socket:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         sys.exit(f"Cannot listen on {config.host}, port {config.port}: {reason}.")
-    # Connections inherit it. asyncio would set it only where the protocol is named, and a small answer would wait
+    # Connections inherit it. A loop sets it only where the protocol is named, and a small answer would wait
     # 40 ms for the client's delayed acknowledgement of its head.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from time import perf_counter
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -54,8 +53,8 @@ class Service:
         return await self.run(_size([data], fit), self._read, data, fit)
 
     async def read_all(self, images: Sequence[bytes], fit: bool) -> list[DigitImage | Problem]:
-        """Decode several images; what `read` would raise stands in its place."""
-        return await self.run(_size(images, fit), lambda: [self._read_or_problem(data, fit) for data in images])
+        """Decode the images of a request; what `read` would raise stands in its place."""
+        return await self.run(_size(images, fit), self._read_all, images, fit)
 
     async def classify_one(self, image: DigitImage) -> Prediction:
         """Classify an image, with others if others wait."""
@@ -66,23 +65,23 @@ class Service:
         return await self.run(images.nbytes // INLINE_IMAGES, self._classify, images)
 
     def _read(self, data: bytes, fit: bool) -> DigitImage:
-        start = perf_counter()
-        try:
+        with self.metrics.decode.time():
             return read_digit(data, self.settings.max_image_pixels, fit)
-        finally:
-            self.metrics.decode.observe(perf_counter() - start)
 
-    def _read_or_problem(self, data: bytes, fit: bool) -> DigitImage | Problem:
-        try:
-            return self._read(data, fit)
-        except Problem as problem:
-            return problem
+    def _read_all(self, images: Sequence[bytes], fit: bool) -> list[DigitImage | Problem]:
+        read: list[DigitImage | Problem] = []
+        with self.metrics.decode.time():
+            for data in images:
+                try:
+                    read.append(read_digit(data, self.settings.max_image_pixels, fit))
+                except Problem as problem:
+                    read.append(problem)
+        return read
 
     def _classify(self, images: NDArray[Any]) -> Predictions:
-        start = perf_counter()
-        whole = images.dtype == np.uint8
-        predictions = self.classifier.predict(images) if whole else self.classifier.predict_inputs(images)
-        self.metrics.forward.observe(perf_counter() - start)
+        with self.metrics.forward.time():
+            whole = images.dtype == np.uint8
+            predictions = self.classifier.predict(images) if whole else self.classifier.predict_inputs(images)
         self.metrics.count(predictions)
         return predictions
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from app import __version__
 from app.authentication import guard
@@ -26,6 +26,10 @@ from app.uploads import read_body
 
 TAGS: list[str | Enum] = ["Open Inference Protocol"]
 
+MODEL = "/v2/models/{model}"
+MODEL_VERSION = MODEL + "/versions/{version}"
+INFER_PATHS = (MODEL + "/infer", MODEL_VERSION + "/infer")
+
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 INLINE_BINARY = 64
@@ -37,6 +41,14 @@ REQUEST_BODY = {
         "application/json": {"schema": inlined(InferenceRequest)},
         "application/octet-stream": BINARY,
     },
+}
+
+HEADER_LENGTH_PARAMETER = {
+    "name": HEADER_LENGTH,
+    "in": "header",
+    "required": False,
+    "description": "bytes of the body that are JSON, if binary tensors follow",
+    "schema": {"type": "string"},
 }
 
 
@@ -70,10 +82,7 @@ def router(service: Service) -> APIRouter:
         if version != only_version:
             raise UnknownModel(f"There is no version {version!r}; the only one is {only_version}.")
 
-    for prefix, known in (
-        ("/v2/models/{model}", [known_model]),
-        ("/v2/models/{model}/versions/{version}", [known_model, known_version]),
-    ):
+    for prefix, known in ((MODEL, [known_model]), (MODEL_VERSION, [known_model, known_version])):
         router.include_router(_model_router(service, prefix, known))
     return router
 
@@ -103,25 +112,30 @@ def _model_router(service: Service, prefix: str, known: Sequence[Callable[..., A
         responses=errors
         | _errors(InvalidInference, BodyTimeout, BodyTooLarge)
         | {200: {"content": {"application/octet-stream": BINARY}}},
-        openapi_extra={"requestBody": REQUEST_BODY},
+        openapi_extra={"requestBody": REQUEST_BODY, "parameters": [HEADER_LENGTH_PARAMETER]},
     )
-    async def infer(
-        request: Request, header_length: Annotated[str | None, Header(alias=HEADER_LENGTH)] = None
-    ) -> Response:
+    async def infer(request: Request) -> Response:
         """Classify images: light ink on a dark ground.
 
         UINT8 [n, 28, 28] from 0 to 255, or FP32 [n, 784] from 0 to 1; as JSON, or binary after the JSON.
         """
-        sent = await read_body(request.receive)
-        size = len(sent) if header_length is None else len(sent) // INLINE_BINARY
-        inference = await service.run(size, read_inference, sent, header_length)
-        predictions = await service.classify(inference.images)
-        body, json_length = await service.run(size, write_inference, inference.request, predictions, name, version)
-        if json_length is None:
-            return Response(body, media_type="application/json")
-        return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})
+        return await answer_inference(service, request)
 
     return router
+
+
+async def answer_inference(service: Service, request: Request) -> Response:
+    """The answer to an inference request. Raises InvalidInference, and what `read_body` does."""
+    sent = await read_body(request.receive)
+    header_length = request.headers.get(HEADER_LENGTH)
+    size = len(sent) if header_length is None else len(sent) // INLINE_BINARY
+    inference = await service.run(size, read_inference, sent, header_length)
+    predictions = await service.classify(inference.images)
+    name, version = service.metadata.name, service.metadata.version
+    body, json_length = await service.run(size, write_inference, inference.request, predictions, name, version)
+    if json_length is None:
+        return Response(body, media_type="application/json")
+    return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})
 
 
 def _errors(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:

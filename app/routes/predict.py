@@ -3,9 +3,9 @@
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Query, Request, Response
-from starlette.datastructures import Headers
-from starlette.types import Receive
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
 
 from app.authentication import guard
 from app.classifier.pixels import IMAGE_SHAPE
@@ -57,7 +57,7 @@ def router(service: Service) -> APIRouter:
         Send one image (PNG, JPEG, WebP, BMP or GIF), in the form field `file` or as the body itself.
         Dark ink on a light ground and transparent grounds are understood.
         """
-        return await answer_one(service, request.headers, request.receive, fit)
+        return await answer_one(service, request, fit)
 
     @router.post(
         "/predict/batch",
@@ -70,12 +70,7 @@ def router(service: Service) -> APIRouter:
 
         Send the images in form fields `files`. Each gets an answer or a problem of its own, in their order.
         """
-        uploads = await read_batch(request.headers, request.receive, service.settings.max_batch)
-        read = await service.read_all(uploads, fit)
-        images = [problem_document(request, image) if isinstance(image, Problem) else image for image in read]
-        pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
-        predictions = await service.classify(np.array(pixels, np.uint8).reshape(len(pixels), *IMAGE_SHAPE))
-        return Response(batch_response(predictions, images, service.metadata), media_type="application/json")
+        return await answer_batch(service, request, fit)
 
     @router.post(
         "/explain",
@@ -95,8 +90,18 @@ def router(service: Service) -> APIRouter:
     return router
 
 
-async def answer_one(service: Service, headers: Headers, receive: Receive, fit: bool) -> Response:
+async def answer_one(service: Service, request: Request, fit: bool) -> Response:
     """The answer to a request with one image. Raises what `read_upload` and `Service.read` do."""
-    image = await service.read(await read_upload(headers, receive), fit)
+    image = await service.read(await read_upload(request.headers, request.receive), fit)
     answer = prediction_response(await service.classify_one(image), image, service.metadata)
     return Response(answer, media_type="application/json")
+
+
+async def answer_batch(service: Service, request: Request, fit: bool) -> Response:
+    """The answer to a request with several images. Raises what `read_batch` does."""
+    uploads = await read_batch(request.headers, request.receive, service.settings.max_batch)
+    read = await service.read_all(uploads, fit)
+    images = [problem_document(request, image) if isinstance(image, Problem) else image for image in read]
+    pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
+    predictions = await service.classify(np.array(pixels, np.uint8).reshape(len(pixels), *IMAGE_SHAPE))
+    return Response(batch_response(predictions, images, service.metadata), media_type="application/json")

@@ -1,6 +1,7 @@
 """One forward pass for images that wait together."""
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.classifier import Classifier, Predictions
 from app.classifier.weights import DEFAULT_PATH, load
-from app.microbatch import Microbatch
+from app.microbatch import ENOUGH, Microbatch
 from model_training.data import Digits
 
 WEIGHTS = load(DEFAULT_PATH)
@@ -34,6 +35,28 @@ def test_each_gets_its_own_answer_from_one_pass(digits: Digits) -> None:
 
     asyncio.run(ask())
     assert sizes == [40, 1]
+
+
+@pytest.mark.parametrize(("turns", "expected"), [([0, 1, 2, 3], [4]), ([0, 0, 9, 9], [2, 2]), (range(70), [ENOUGH, 6])])
+def test_a_pass_begins_when_a_turn_brings_no_more(digits: Digits, turns: Sequence[int], expected: list[int]) -> None:
+    sizes = []
+
+    def classify(batch: NDArray[np.uint8]) -> Predictions:
+        sizes.append(len(batch))
+        return CLASSIFIER.predict(batch)
+
+    async def ask() -> None:
+        microbatch = Microbatch(classify)
+
+        async def come(turn: int) -> None:
+            for _ in range(turn):
+                await asyncio.sleep(0)
+            await microbatch.classify(digits.images[0])
+
+        await asyncio.gather(*map(come, turns))
+
+    asyncio.run(ask())
+    assert sizes == expected
 
 
 def test_who_leaves_spoils_nothing_for_the_others(digits: Digits) -> None:

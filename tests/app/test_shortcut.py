@@ -1,4 +1,4 @@
-"""That the short way to `/predict` and FastAPI's route give the same answers."""
+"""That the short ways and FastAPI's routes give the same answers."""
 
 import json
 from collections.abc import Iterator
@@ -16,10 +16,14 @@ from tests.serving import serve
 
 SEVEN = (DATA / "seven.png").read_bytes()
 PHOTO = (DATA / "photo.jpg").read_bytes()
-FORM = (
-    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n%s\r\n--b--\r\n' % SEVEN,
-    {"Content-Type": "multipart/form-data; boundary=b"},
-)
+
+
+def form(field: str, *files: bytes) -> tuple[bytes, dict[str, str]]:
+    """A form with these files, and its headers."""
+    head = f'--b\r\nContent-Disposition: form-data; name="{field}"; filename="a"\r\n\r\n'.encode()
+    return b"".join(head + file + b"\r\n" for file in files) + b"--b--", {
+        "Content-Type": "multipart/form-data; boundary=b"
+    }
 
 
 @pytest.fixture(scope="module")
@@ -29,34 +33,62 @@ def guarded() -> Iterator[httpx2.Client]:
         yield client
 
 
-@pytest.mark.parametrize("fit", ["", "fit=false", "fit=true"])
-@pytest.mark.parametrize(
-    ("body", "headers"),
-    [
-        (SEVEN, {"Content-Type": "image/png"}),
-        (SEVEN, {"Content-Type": "image/png", "X-Request-ID": "mine"}),
-        FORM,
-        (PHOTO, {"Content-Type": "image/jpeg"}),
-        (b"junk", {}),
-        (b"", {}),
-        (SEVEN[:90], {}),
-        (b"x", {"Content-Type": "multipart/form-data; boundary=b"}),
-        (b"x" * 13_000_000, {}),
-    ],
-)
+ANY = [
+    (b"junk", {}),
+    (b"", {}),
+    (b"x", {"Content-Type": "multipart/form-data; boundary=b"}),
+]
+IMAGES = [
+    (b"x" * 13_000_000, {}),
+    (SEVEN, {"Content-Type": "image/png"}),
+    (SEVEN, {"Content-Type": "image/png", "X-Request-ID": "mine"}),
+    form("file", SEVEN),
+    (PHOTO, {"Content-Type": "image/jpeg"}),
+    (SEVEN[:90], {}),
+]
+BATCHES = [
+    form("files", SEVEN, b"junk", SEVEN),
+    form("files", PHOTO),
+    form("file", SEVEN),
+    form("files", *65 * [SEVEN]),
+]
+TENSOR = b'{"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1, 28, 28], %s}]}'
+BINARY = TENSOR % b'"parameters": {"binary_data_size": 784}'
+TENSORS = [
+    (TENSOR % b'"data": [%s0]' % (b"0," * 783), {"Content-Type": "application/json"}),
+    (BINARY + bytes(784), {"Inference-Header-Content-Length": str(len(BINARY))}),
+    (BINARY + bytes(783), {"Inference-Header-Content-Length": str(len(BINARY))}),
+    (BINARY + bytes(784), {"Inference-Header-Content-Length": "many"}),
+]
+INFER = "/v2/models/three-or-seven/infer"
+FITS = ("", "fit=false", "fit=true")
+REQUESTS = [
+    (path, query, *request)
+    for path, queries, requests in [
+        ("/predict", FITS, IMAGES),
+        ("/predict/batch", FITS, BATCHES),
+        (INFER, [""], TENSORS),
+        (INFER.replace("/infer", "/versions/1.0.0/infer"), [""], TENSORS),
+    ]
+    for query in queries
+    for request in [*requests, *ANY]
+]
+
+
+@pytest.mark.parametrize(("path", "query", "body", "headers"), REQUESTS)
 @pytest.mark.parametrize("key", ["s3cret", "wrong", None])
 def test_both_ways_answer_alike(
-    guarded: httpx2.Client, fit: str, body: bytes, headers: dict[str, str], key: str | None
+    guarded: httpx2.Client, path: str, query: str, body: bytes, headers: dict[str, str], key: str | None
 ) -> None:
     if key:
         headers = headers | {"X-API-Key": key}
-    short = guarded.post(f"/predict?{fit}", content=body, headers=headers)
-    long = guarded.post(f"/predict?{fit}&long", content=body, headers=headers)
+    short = guarded.post(f"{path}?{query}", content=body, headers=headers)
+    long = guarded.post(f"{path}?{query}&long", content=body, headers=headers)
     assert short.status_code == long.status_code
     assert known(short) == known(long)
-    varying = {"x-request-id", "date"} if "X-Request-ID" not in headers else {"date"}
-    assert {name: value for name, value in short.headers.items() if name not in varying | {"content-length"}} == {
-        name: value for name, value in long.headers.items() if name not in varying | {"content-length"}
+    varying = {"date", "content-length"} if "X-Request-ID" in headers else {"date", "content-length", "x-request-id"}
+    assert {name: value for name, value in short.headers.items() if name not in varying} == {
+        name: value for name, value in long.headers.items() if name not in varying
     }
 
 
@@ -77,4 +109,9 @@ def test_a_fault_is_answered_alike_and_seen_by_other_origins(caplog: pytest.LogC
 
 def known(response: httpx2.Response) -> dict[str, object]:
     """The body, without what differs from request to request."""
-    return {name: value for name, value in json.loads(response.content).items() if name != "request_id"}
+    if response.headers["content-type"] == "application/octet-stream":
+        return {"": response.content}
+    document = json.loads(response.content)
+    for part in [document, *(entry["problem"] or {} for entry in document.get("predictions", []))]:
+        part.pop("request_id", None)
+    return dict(document)
