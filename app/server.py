@@ -101,17 +101,16 @@ class Server(uvicorn.Server):
             for sock in sockets:
                 _let_nobody_in(sock)
             await self._sleep(LAST_HANDSHAKE_SECONDS)
-        queues = [sock.dup() for sock in sockets]
         for server in self.servers:
             server.close()
+        await asyncio.sleep(0)  # uvloop closes in its next turn
         waiting: list[socket.socket] = []
-        for queue in queues:
-            queue.setblocking(False)
-            try:
+        for sock in sockets:
+            sock.setblocking(False)
+            with contextlib.suppress(OSError):  # none waits
                 while True:
-                    waiting.append(queue.accept()[0])
-            except OSError:
-                queue.close()
+                    waiting.append(sock.accept()[0])
+            sock.close()
         for connection in waiting:
             await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
 
