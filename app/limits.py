@@ -15,6 +15,10 @@ ALWAYS_ANSWERED = frozenset({"/livez", "/readyz", "/health", "/metrics", "/v2/he
 SWALLOWED_BYTES = 64 * 1024
 """Of a body that nobody asks for: so much the server reads without harm, and keeps the connection."""
 
+REFUSAL_SECONDS = 0.2
+"""Before a request that is one too many is told so. A crowd that asks again at once would take the time of those who are
+answered, and be ahead of everybody else when there is room."""
+
 LINGER_SECONDS = 1.0
 """Between an answer to a body that nobody reads, and the end of its connection."""
 
@@ -37,6 +41,7 @@ class Limits:
             return await self._app(scope, receive, send)
         if self._in_flight >= self._max_in_flight and scope["path"] not in ALWAYS_ANSWERED:
             overloaded = Overloaded(f"The service has {self._max_in_flight} requests in hand. Try again in a second.")
+            await asyncio.sleep(REFUSAL_SECONDS)
             return await refuse(overloaded, scope, receive, send)
         body = _Body(self, scope, receive, send)
         self._in_flight += 1
