@@ -16,8 +16,8 @@ SWALLOWED_BYTES = 64 * 1024
 """Of a body that nobody asks for: so much the server reads without harm, and keeps the connection."""
 
 REFUSAL_SECONDS = 0.2
-"""Before a request that is one too many is told so. A crowd that asks again at once would take the time of those who are
-answered, and be ahead of everybody else when there is room."""
+"""Before a request that is one too many is told so. A crowd that asks again at once would take the time of those who
+are answered, and be ahead of everybody else when there is room."""
 
 LINGER_SECONDS = 1.0
 """Between an answer to a body that nobody reads, and the end of its connection."""
