@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import socket
-import struct
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,14 +17,19 @@ import uvicorn
 from prometheus_client.multiprocess import mark_process_dead
 from starlette.types import ASGIApp
 from threadpoolctl import threadpool_limits
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import multiprocess
 
 from app.classifier.weights import WeightsError
 from app.main import create_app
 from app.metrics import SHARED_FOLDER
 from app.settings import Settings
+from app.sockets import announce, let_nobody_in, listen
 
 logger = getLogger("uvicorn.error")
+
+HEAD_SECONDS = 10.0
+"""How long the head of a request may take: clients send it in one piece. Who holds it back holds a descriptor."""
 
 LAST_HANDSHAKE_SECONDS = 0.2
 """How long a connection whose first packet was answered may take to be made: a round trip."""
@@ -57,8 +60,40 @@ class Config(uvicorn.Config):
             timeout_worker_healthcheck=WORKER_START_SECONDS,
             server_header=False,
             lifespan="off",
+            http=Protocol,
             **options,
         )
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's, which alone would wait for a request's head for ever."""
+
+    _head_deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._head_arrived()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_arrived()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        if self._head_deadline is None:
+            self._head_deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _head_arrived(self) -> None:
+        if self._head_deadline:
+            self._head_deadline.cancel()
+            self._head_deadline = None
 
 
 class Server(uvicorn.Server):
@@ -79,7 +114,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([sock.dup() for sock in sockets or [] for _ in range(LISTENERS)])
         if self.config.workers == 1:
-            _announce(sockets or [])
+            announce(sockets or [])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.lifespan.state["draining"] = True
@@ -99,7 +134,7 @@ class Server(uvicorn.Server):
     async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
         if self.config.workers == 1 and self.config.drain_seconds:  # others share the socket
             for sock in sockets:
-                _let_nobody_in(sock)
+                let_nobody_in(sock)
             await self._sleep(LAST_HANDSHAKE_SECONDS)
         for server in self.servers:
             server.close()
@@ -169,16 +204,16 @@ def serve(settings: Settings) -> None:
             signal.signal(
                 signal.SIGHUP, lambda *_: logger.warning("SIGHUP: one process cannot be replaced; see --workers")
             )
-        Server(config).run(sockets=[_listen(config)])
+        Server(config).run(sockets=[listen(config.host, config.port, config.backlog)])
         return
     multiprocess.Process = Worker  # type: ignore[misc]  # Multiprocess has no parameter for it
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # the disk may be read-only
     with tempfile.TemporaryDirectory(prefix="three-or-seven-", dir=memory, ignore_cleanup_errors=True) as folder:
         os.environ[SHARED_FOLDER] = folder
         config = Config(settings, app=partial(build_worker, settings), factory=True, workers=settings.workers)
-        sockets = [_listen(config)]
+        sockets = [listen(config.host, config.port, config.backlog)]
         supervisor = Supervisor(config, sockets)
-        _announce(sockets)
+        announce(sockets)
         supervisor.run()
     if supervisor.interrupted:
         raise KeyboardInterrupt
@@ -196,48 +231,3 @@ def build_worker(settings: Settings) -> ASGIApp:
         return build(settings)
     except WeightsError as error:
         sys.exit(str(error))
-
-
-def _listen(config: Config) -> socket.socket:
-    """Open the socket. Clients that come before the server is ready wait in its queue."""
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    try:
-        sock = socket.create_server((config.host, config.port), family=family, backlog=config.backlog)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        sys.exit(f"Cannot listen on {config.host}, port {config.port}: {reason}.")
-    # Connections inherit it. A loop sets it only where the protocol is named, and a small answer would wait
-    # 40 ms for the client's delayed acknowledgement of its head.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
-
-
-def _let_nobody_in(sock: socket.socket) -> None:
-    """Drop packets that ask for a connection: whoever was let in after the last look into the queue would be reset.
-
-    Who sent one asks again a second later, and is refused, or let in by a successor. Linux alone can do this.
-    """
-    if sys.platform != "linux":
-        return
-    program = b"".join(
-        struct.pack("=HBBI", *instruction)
-        for instruction in (
-            (0x30, 0, 0, 13),  # load the byte of the TCP header that holds its flags
-            (0x45, 0, 1, 0x02),  # if SYN is set go on, or else skip one
-            (0x06, 0, 0, 0),  # drop the packet
-            (0x06, 0, 0, 0xFFFFFFFF),  # take it whole
-        )
-    )
-    memory = ctypes.create_string_buffer(program)
-    so_attach_filter = 26
-    with contextlib.suppress(OSError):  # without it a connection of the last moment may be lost
-        sock.setsockopt(socket.SOL_SOCKET, so_attach_filter, struct.pack("@HP", 4, ctypes.addressof(memory)))
-
-
-def _announce(sockets: Sequence[socket.socket]) -> None:
-    """Say where the service is, when signals are already heard."""
-    for sock in sockets:
-        host, port = sock.getsockname()[:2]
-        logger.info(
-            "Uvicorn running on http://%s:%d (Press CTRL+C to quit)", f"[{host}]" if ":" in host else host, port
-        )

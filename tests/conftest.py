@@ -15,6 +15,7 @@ from PIL import Image
 from model_training.data import DataError, Digits, Mnist, load_mnist
 from tests.serving import serve
 
+ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data"
 
 

@@ -12,8 +12,8 @@ from app.classifier.weights import DEFAULT_PATH, load
 from app.main import create_api
 from app.service import Service
 from app.settings import Settings
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 VERSION = "1.34"

@@ -9,10 +9,9 @@ from pathlib import Path
 import httpx2
 from packaging.requirements import Requirement
 
-from tests.conftest import DATA
+from tests.conftest import DATA, ROOT
 from tests.serving import serve
 
-ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
 

@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,8 +13,8 @@ import pytest
 from app.classifier.weights import DEFAULT_PATH, load
 from app.errors import Problem
 from app.settings import Settings
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 

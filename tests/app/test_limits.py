@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from PIL import Image
 
+from app.server import HEAD_SECONDS
 from tests.app.problems import assert_problem
 from tests.conftest import DATA
 from tests.serving import Server, serve
@@ -36,6 +37,28 @@ def until_closed(connection: socket.socket) -> bytes:
     while part := connection.recv(65536):
         answer += part
     return answer
+
+
+SLOW_HEAD = "POST /predict HTTP/1.1\r\nHost: "
+
+
+@pytest.mark.parametrize("first", ["", SLOW_HEAD, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n" + SLOW_HEAD])
+def test_a_head_that_trickles_is_cut_off(server: Server, first: str) -> None:
+    with connect(server) as connection:
+        start = time.monotonic()
+        connection.sendall(first.encode())
+        connection.settimeout(1)
+        while time.monotonic() - start < HEAD_SECONDS + 5:
+            try:
+                connection.sendall(b"P" if first else b"")
+                if not connection.recv(65536):
+                    break
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        assert HEAD_SECONDS - 1 < time.monotonic() - start < HEAD_SECONDS + 4
+        assert httpx2.get(f"{server.url}/livez").status_code == 200
 
 
 def test_a_body_that_trickles_is_cut_off(server: Server) -> None:

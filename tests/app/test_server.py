@@ -1,15 +1,10 @@
 """Several workers: how they start, stop, die and are replaced while clients are being served."""
 
-import http.client
-import json
 import os
 import signal
 import subprocess
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,58 +13,12 @@ import pytest
 
 from app.classifier.weights import DEFAULT_PATH, load, save
 from tests.app.test_observability import figures
+from tests.clients import COUNT, Clients
 from tests.conftest import DATA
 from tests.serving import Server, serve
 
 SEVEN = (DATA / "seven.png").read_bytes()
-CLIENTS = 16
 PATIENCE = 60
-
-
-class Load:
-    """Clients with kept-alive connections that ask one question after the other."""
-
-    def __init__(self, server: Server) -> None:
-        self._address = server.url.removeprefix("http://")
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(CLIENTS)]
-        self._lock = threading.Lock()
-        self.outcomes: Counter[str] = Counter()
-        self.versions: Counter[str] = Counter()
-
-    def _run(self) -> None:
-        with closing(http.client.HTTPConnection(self._address, timeout=PATIENCE)) as connection:
-            self._ask(connection)
-
-    def _ask(self, connection: http.client.HTTPConnection) -> None:
-        while not self._stop.is_set():
-            try:
-                connection.request("POST", "/predict", SEVEN, {"Content-Type": "image/png"})
-                response = connection.getresponse()
-                answer = json.loads(response.read())
-                outcome, version = str(response.status), answer["model"]["version"]
-            except ConnectionRefusedError:  # nobody listens any more: no request was lost
-                return
-            except (OSError, http.client.HTTPException) as error:
-                outcome, version = repr(error), ""
-                connection.close()
-            with self._lock:
-                self.outcomes[outcome] += 1
-                self.versions[version] += 1
-
-    @contextmanager
-    def running(self) -> Iterator["Load"]:
-        for thread in self._threads:
-            thread.start()
-        try:
-            yield self
-        finally:
-            self._stop.set()
-            self.join()
-
-    def join(self) -> None:
-        for thread in self._threads:
-            thread.join(PATIENCE)
 
 
 def workers(server: Server) -> list[int]:
@@ -98,7 +47,7 @@ def test_new_weights_come_a_killed_worker_goes_and_the_end_is_clean(tmp_path: Pa
     save(path, weights.parameters, weights.metadata)
     with serve("--workers", "2", "--weights", str(path), "--no-access-log") as server:
         # SIGHUP: new weights, and not one request lost.
-        with Load(server).running() as clients:
+        with Clients(server.url).running() as clients:
             until(lambda: clients.outcomes["200"] > 200)
             before = workers(server)
             assert len(before) == 2
@@ -115,7 +64,7 @@ def test_new_weights_come_a_killed_worker_goes_and_the_end_is_clean(tmp_path: Pa
         until(lambda: httpx2.get(f"{server.url}/metrics").text.count("\nthree_or_seven_info{") == 1)
 
         # A killed worker takes along only what it had in hand, and is replaced.
-        with Load(server).running() as clients:
+        with Clients(server.url).running() as clients:
             until(lambda: clients.outcomes["200"] > 200)
             killed = workers(server)[0]
             os.kill(killed, signal.SIGKILL)
@@ -123,7 +72,7 @@ def test_new_weights_come_a_killed_worker_goes_and_the_end_is_clean(tmp_path: Pa
             asked = clients.outcomes["200"]
             until(lambda: clients.outcomes["200"] > asked + 100)
             lost = clients.outcomes.total() - clients.outcomes["200"]
-            assert lost <= CLIENTS
+            assert lost <= COUNT
 
             # SIGTERM: every client gets its answers until nobody listens any more.
             server.process.send_signal(signal.SIGTERM)
@@ -151,7 +100,7 @@ def test_sighup_does_one_process_no_harm() -> None:
 
 def test_one_process_ends_cleanly_under_load_too() -> None:
     with serve("--no-access-log") as server:
-        with Load(server).running() as clients:
+        with Clients(server.url).running() as clients:
             until(lambda: clients.outcomes["200"] > 200)
             server.process.send_signal(signal.SIGTERM)
             clients.join()

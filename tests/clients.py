@@ -1,0 +1,64 @@
+"""Clients that keep asking while something happens to the service."""
+
+import http.client
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from tests.conftest import DATA
+
+SEVEN = (DATA / "seven.png").read_bytes()
+COUNT = 16
+PATIENCE_SECONDS = 60
+
+
+class Clients:
+    """Clients with kept-alive connections that ask one question after the other."""
+
+    def __init__(self, url: str) -> None:
+        self._address = url.removeprefix("http://")
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(COUNT)]
+        self._lock = threading.Lock()
+        self.outcomes: Counter[str] = Counter()
+        self.versions: Counter[str] = Counter()
+        """Of the model that answered"""
+        self.refused = 0
+        """Clients that left, since nobody listened any more"""
+
+    def _run(self) -> None:
+        with closing(http.client.HTTPConnection(self._address, timeout=PATIENCE_SECONDS)) as connection:
+            self._ask(connection)
+
+    def _ask(self, connection: http.client.HTTPConnection) -> None:
+        while not self._stop.is_set():
+            try:
+                connection.request("POST", "/predict", SEVEN, {"Content-Type": "image/png"})
+                response = connection.getresponse()
+                answer = json.loads(response.read())
+                outcome, version = str(response.status), answer["model"]["version"]
+            except ConnectionRefusedError:  # no request was lost
+                self.refused += 1
+                return
+            except (OSError, http.client.HTTPException) as error:
+                outcome, version = repr(error), ""
+                connection.close()
+            with self._lock:
+                self.outcomes[outcome] += 1
+                self.versions[version] += 1
+
+    @contextmanager
+    def running(self) -> Iterator["Clients"]:
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._stop.set()
+            self.join()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join(PATIENCE_SECONDS)
