@@ -31,6 +31,12 @@ logger = getLogger("uvicorn.error")
 HEAD_SECONDS = 10.0
 """How long the head of a request may take: clients send it in one piece. Who holds it back holds a descriptor."""
 
+HEAD_BYTES = 64 * 1024
+"""As much as other servers take at most; the head of a request is seldom larger than one."""
+
+HEAD_REFUSED = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+"""Or too slow"""
+
 LAST_HANDSHAKE_SECONDS = 0.2
 """How long a connection whose first packet was answered may take to be made: a round trip."""
 
@@ -66,34 +72,55 @@ class Config(uvicorn.Config):
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, which alone would wait for a request's head for ever."""
+    """uvicorn's, which alone would wait for ever for the head of a request, and keep as much of it as comes.
 
-    _head_deadline: asyncio.TimerHandle | None = None
+    The same holds for what follows the chunks of a body: nobody above sees it arrive.
+    """
+
+    _unseen = 0
+    _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._await_head()
+        self._wait()
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._await_head()
+    def data_received(self, data: bytes) -> None:
+        self._unseen += len(data)
+        super().data_received(data)
+        if self._unseen > HEAD_BYTES:
+            self._end()
+        elif self._unseen and self._deadline is None:
+            self._wait()
 
     def on_headers_complete(self) -> None:
-        self._head_arrived()
+        self._seen()
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._seen()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._seen()
+        super().on_message_complete()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_arrived()
+        self._seen()
         super().connection_lost(exc)
 
-    def _await_head(self) -> None:
-        if self._head_deadline is None:
-            self._head_deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+    def _wait(self) -> None:
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self._end)
 
-    def _head_arrived(self) -> None:
-        if self._head_deadline:
-            self._head_deadline.cancel()
-            self._head_deadline = None
+    def _seen(self) -> None:
+        self._unseen = 0
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _end(self) -> None:
+        if self._unseen and (self.cycle is None or self.cycle.response_complete):
+            self.transport.write(HEAD_REFUSED)
+        self.transport.close()
 
 
 class Server(uvicorn.Server):

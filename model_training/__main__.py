@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Annotated
 
 import cv2
@@ -13,6 +14,7 @@ from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
 from app.classifier import Classifier
+from app.classifier.network import Parameters
 from app.classifier.pixels import DIGITS
 from app.classifier.weights import DEFAULT_PATH, Metadata, WeightsError, load, save
 from model_training.backprop import Backpropagation
@@ -109,7 +111,7 @@ def train(
         data=MNIST_SHA256,
         metrics={name: asdict(evaluation) for name, evaluation in figures.items()},
     )
-    save(weights, trainer.parameters, metadata)
+    _save(weights, trainer.parameters, metadata)
     _report(weights, data)
 
 
@@ -178,6 +180,16 @@ def _report(weights: Path, data: Mnist) -> None:
 def _load_mnist(folder: Path | None, mirrors: list[str]) -> Mnist:
     with console.status("Reading MNIST"):
         return load_mnist(folder, mirrors)
+
+
+def _save(path: Path, parameters: Parameters, metadata: Metadata) -> None:
+    """Save the weights, and if the disk is full or gone, elsewhere: minutes of work are in them."""
+    try:
+        save(path, parameters, metadata)
+    except OSError as error:
+        rescued = Path(mkdtemp(prefix="three-or-seven-")) / path.name
+        save(rescued, parameters, metadata)
+        raise OSError(f"Cannot write {path}: {error.strerror}. The trained weights are in {rescued}.") from error
 
 
 def main() -> None:

@@ -108,6 +108,21 @@ def test_an_interrupted_run_leaves_the_earlier_weights(tmp_path: Path, mnist_fol
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_weights_that_cannot_be_written_where_they_belong_are_not_lost(tmp_path: Path, mnist_folder: Path) -> None:
+    path = tmp_path / "stick" / "weights.safetensors"
+    arguments = command("train", "--mnist", mnist_folder, "--weights", path, *SHORT)
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        while not path.parent.exists():
+            assert process.poll() is None
+        path.parent.rmdir()  # as if it were pulled out
+        _, message = process.communicate(timeout=300)
+    [rescued] = tmp_path.glob("three-or-seven-*/weights.safetensors")
+    expected = f"Cannot write {path}: No such file or directory. The trained weights are in {rescued}."
+    assert (process.returncode, message.splitlines()[-1]) == (1, expected)
+    assert load(rescued).metadata.architecture == (784, 16, 8, 2)
+
+
 @pytest.mark.parametrize("what", ["train", "evaluate"])
 def test_missing_data_are_said_in_plain_words(tmp_path: Path, what: str) -> None:
     ended = run(what, "--mnist", tmp_path, *(["--weights", str(tmp_path / "w")] if what == "train" else []))

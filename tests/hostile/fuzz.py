@@ -1,0 +1,68 @@
+"""Coverage-guided fuzzing of the decoders: `pip install atheris`, then
+
+    python -m tests.hostile.fuzz images -max_total_time=600
+    python -m tests.hostile.fuzz tensors -max_total_time=600
+
+What follows the name goes to libFuzzer. What it finds it writes to a file, which belongs into the corpus.
+"""
+
+import json
+import sys
+from pathlib import Path
+from tempfile import mkdtemp
+
+import atheris
+
+with atheris.instrument_imports():
+    from tests.hostile import test_files, test_inference_protocol
+from tests.hostile.corpus import corpus
+
+LONGEST = 4096
+"""Bytes of a seed: long ones slow the search down."""
+
+
+def read_image(data: bytes) -> None:
+    """The last byte says whether to fit."""
+    test_files.read(data[:-1], data[-1:] > b"\x7f")
+
+
+def read_tensor(data: bytes) -> None:
+    """Up to the first null byte it is JSON."""
+    head, null, _ = data.partition(b"\0")
+    test_inference_protocol.read(data, str(len(head)) if null else None)
+
+
+def tensor_seeds() -> list[bytes]:
+    """A request of each kind."""
+    seeds = []
+    for datatype, shape, size in (("UINT8", [1, 28, 28], 784), ("FP32", [1, 784], 3136)):
+        tensor = {"name": "image", "datatype": datatype, "shape": shape}
+        document = {"id": "a", "inputs": [tensor | {"data": [0] * 784}], "outputs": [{"name": "digit"}]}
+        seeds.append(json.dumps(document).encode())
+        document["inputs"] = [tensor | {"parameters": {"binary_data_size": size}}]
+        seeds.append(json.dumps(document).encode() + bytes(size))
+    return seeds
+
+
+TARGETS = {
+    "images": (
+        read_image,
+        [data + fit for data in corpus().values() if len(data) < LONGEST for fit in (b"\0", b"\xff")],
+    ),
+    "tensors": (read_tensor, tensor_seeds()),
+}
+
+
+def main() -> None:
+    """Fuzz what is named first."""
+    _, name, *options = sys.argv
+    target, seeds = TARGETS[name]
+    folder = Path(mkdtemp(prefix="fuzz-"))
+    for number, seed in enumerate(seeds):
+        (folder / str(number)).write_bytes(seed)
+    atheris.Setup([name, str(folder), "-max_len=8192", *options], target)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Requests that are wrong as HTTP or as forms, sent byte for byte."""
+
+import socket
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from tests.conftest import encode
+from tests.hostile.corpus import drawing
+from tests.hostile.test_files import peak_memory
+from tests.serving import Server, serve
+
+SEVEN = encode(drawing())
+LINE = b"POST /predict HTTP/1.1\r\n"
+HOST = b"Host: a\r\n"
+PIECE = 1_000_000
+MEMORY = 150_000_000
+"""Bytes resident: of each request no more than its body may be kept."""
+
+
+def part(name: str, content: bytes, head: bytes = b"") -> bytes:
+    """A part of a form whose boundary is b."""
+    return b'--b\r\nContent-Disposition: form-data; name="%s"\r\n%s\r\n%s\r\n' % (name.encode(), head, content)
+
+
+def form(body: bytes, kind: bytes = b"multipart/form-data; boundary=b", path: bytes = b"/predict") -> bytes:
+    """A request with a form."""
+    head = b"POST %s HTTP/1.1\r\n%sContent-Type: %s\r\nContent-Length: %d\r\n" % (path, HOST, kind, len(body))
+    return head + b"Connection: close\r\n\r\n" + body
+
+
+def nested(depth: int) -> bytes:
+    """Forms in forms."""
+    body = part("file", SEVEN) + b"--b--"
+    for _ in range(depth):
+        body = part("file", body, b"Content-Type: multipart/mixed; boundary=b\r\n") + b"--b--"
+    return body
+
+
+FORMS = {
+    "a form in a form, 200 deep": form(nested(200)),
+    "100,000 empty parts": form(part("a", b"") * 100_000 + b"--b--"),
+    "100,000 images": form(part("files", b"x") * 100_000 + b"--b--", path=b"/predict/batch"),
+    "a part with 10,000 headers": form(part("file", SEVEN, b"X-A: b\r\n" * 10_000) + b"--b--"),
+    "a part with a header of 1 MB": form(part("file", SEVEN, b"X-A: " + b"b" * PIECE + b"\r\n") + b"--b--"),
+    "a field name of 1 MB": form(part("f" * PIECE, SEVEN) + b"--b--"),
+    "no boundary": form(part("file", SEVEN) + b"--b--", b"multipart/form-data"),
+    "an empty boundary": form(part("file", SEVEN) + b"--b--", b'multipart/form-data; boundary=""'),
+    "a boundary of 10,000 letters": form(part("file", SEVEN), b"multipart/form-data; boundary=" + b"b" * 10_000),
+    "another boundary": form(part("file", SEVEN) + b"--b--", b"multipart/form-data; boundary=c"),
+    "no end": form(part("file", SEVEN)),
+    "a megabyte of dashes": form(b"-" * PIECE),
+    "a megabyte of line ends": form(b"\r\n" * (PIECE // 2)),
+    "a megabyte of almost boundaries": form(b"\r\n--" * (PIECE // 4)),
+    "a content type of 10,000 parameters": form(SEVEN, b"multipart/form-data" + b"; a=b" * 10_000),
+}
+
+HEADS = {
+    "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
+    "only line ends": b"\r\n" * 1000 + b"x",
+    "another version": b"POST /predict HTTP/9.9\r\n" + HOST + b"\r\n",
+    "a method of one's own": b"PREDICT /predict HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a path that is none": b"POST \xff\xfe\x00 HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a path with broken percents": b"POST /%zz%f HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n",
+    "a header without a name": LINE + HOST + b": b\r\n\r\n",
+    "a header with a null byte": LINE + HOST + b"X-A: a\0b\r\n\r\n",
+    "a folded header": LINE + HOST + b"X-A: a\r\n b\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    "a negative length": LINE + HOST + b"Content-Length: -1\r\n\r\n",
+    "a length of 10^30": LINE + HOST + b"Content-Length: 1" + b"0" * 30 + b"\r\n\r\n",
+    "a length that is no number": LINE + HOST + b"Content-Length: 0x10\r\n\r\n",
+    "two lengths": LINE + HOST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcde",
+    "a length and chunks": LINE + HOST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a chunk that is no number": LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "a chunk of 16^15 bytes": LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\nabc",
+    "a key that is no text": LINE + HOST + b"X-API-Key: \xff\xfe\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+}
+
+ENDLESS = {
+    "a line": b"POST /" + b"a" * PIECE,
+    "a header": LINE + HOST + b"X-A: " + b"a" * PIECE,
+    "headers": LINE + HOST + b"X-A: a\r\n" * (PIECE // 8),
+    "a header of a second request": b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n" + LINE + b"X-A: " + b"a" * PIECE,
+    "a trailer": LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-A: " + b"a" * PIECE,
+    "trailers": LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n" + b"X-A: a\r\n" * (PIECE // 8),
+    "the extension of a chunk": LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"a" * PIECE,
+}
+"""Followed by what they end with, again and again"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serve("--no-access-log") as server:
+        yield server
+
+
+def ask(server: Server, request: bytes, again: bytes = b"", times: int = 0) -> bytes:
+    """Send a request, and then much more; what came back until the connection ended."""
+    host, port = server.url.removeprefix("http://").split(":")
+    answer = b""
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        try:
+            connection.sendall(request)
+            for _ in range(times):
+                connection.sendall(again)
+            connection.shutdown(socket.SHUT_WR)
+            while more := connection.recv(65_536):
+                answer += more
+        except ConnectionError:  # it was ended while we still sent
+            assert times or len(request) > PIECE // 2
+    return answer
+
+
+def statuses(answer: bytes) -> list[int]:
+    return [int(rest[:3]) for rest in answer.split(b"HTTP/1.1 ")[1:]]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_is_refused_or_read(server: Server, name: str) -> None:
+    [status] = statuses(ask(server, FORMS[name]))
+    assert status in (200, 413, 415, 422)
+    check(server)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_head_that_is_wrong_is_refused(server: Server, name: str) -> None:
+    found = statuses(ask(server, HEADS[name]))
+    assert all(400 <= status < 500 for status in found)
+    check(server)
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_what_has_no_end_is_cut_off(server: Server, name: str) -> None:
+    request = ENDLESS[name]
+    found = statuses(ask(server, request, request[-8:] * (PIECE // 8), 200))
+    assert all(status in (200, 400, 408, 431) for status in found)
+    check(server)
+
+
+def check(server: Server) -> None:
+    """It answers others, and has kept nothing."""
+    assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
+    assert peak_memory(server) < MEMORY
