@@ -1,40 +1,39 @@
 """The Dockerfile, built and run by a real Docker engine, as locked down as a careful operator would run it."""
 
 import json
-import shutil
+import re
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from PIL import Image
 
-from tests.conftest import DATA
+from app.classifier.weights import DEFAULT_PATH
+from tests.conftest import DATA, ROOT, encode
+from tests.container.engine import PATIENCE_SECONDS, docker
 
-ROOT = Path(__file__).parents[2]
-TAG = "three-or-seven:test"
-HEALTHY_SECONDS = 60
-
-
-def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    ended = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=600)
-    assert not check or ended.returncode == 0, f"docker {' '.join(arguments)}:\n{ended.stdout}{ended.stderr}"
-    return ended
-
-
-@pytest.fixture(scope="module")
-def image() -> str:
-    if not shutil.which("docker") or docker("info", check=False).returncode != 0:
-        pytest.skip("needs a running Docker engine: see https://docs.docker.com/engine/install/")
-    docker("build", "--tag", TAG, str(ROOT))
-    return TAG
+LOCK = ROOT / "requirements.lock"
 
 
 @pytest.fixture(scope="module")
 def container(image: str) -> Iterator[str]:
-    lockdown = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "256m"]
+    lockdown = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+    lockdown += [
+        "--memory",
+        "512m",
+        "--memory-swap",
+        "512m",
+        "--pids-limit",
+        "64",
+        "--tmpfs",
+        "/small:size=3m,mode=1777",
+    ]
     name = docker("run", "--detach", *lockdown, "--publish", "127.0.0.1::8000", image).stdout.strip()
     yield name
     docker("rm", "--force", name)
@@ -42,7 +41,7 @@ def container(image: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def url(container: str) -> str:
-    until = time.monotonic() + HEALTHY_SECONDS
+    until = time.monotonic() + PATIENCE_SECONDS
     while (status := state(container)["Health"]["Status"]) != "healthy":
         assert time.monotonic() < until, f"{status}: {docker('logs', container).stdout}"
         time.sleep(0.2)
@@ -67,13 +66,68 @@ def test_a_file_of_many_megabytes_needs_no_disk(url: str) -> None:
     assert httpx2.post(f"{url}/predict", files={"file": seven}).json()["digit"] == 7
 
 
+def test_the_largest_image_fits_in_the_memory_that_is_recommended(url: str, container: str) -> None:
+    limits = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]["service"]["deploy"][
+        "resources"
+    ]["limits"]
+    assert limits == {"memory": "512M", "pids": 64}
+    image = Image.new("RGBA", (7071, 7071), (255, 255, 255, 0))
+    image.paste((0, 0, 0, 255), (2000, 1000, 5000, 2000))
+    image.paste((0, 0, 0, 255), (4000, 2000, 5000, 6000))
+    data = encode(image, compress_level=1)
+    for _ in range(3):
+        response = httpx2.post(f"{url}/predict?fit=true", content=data, timeout=60)
+        assert response.json()["digit"] == 7, response.text
+    assert not state(container)["OOMKilled"]
+
+
+def test_a_full_disk_leaves_the_earlier_weights_and_says_so(container: str) -> None:
+    code = """
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from app.classifier.weights import DEFAULT_PATH, load, save
+
+path = Path("/small") / DEFAULT_PATH.name
+shutil.copy(DEFAULT_PATH, path)
+weights = load(path)
+try:
+    save(path, weights.parameters, replace(weights.metadata, version="2"))
+except OSError as error:
+    print(error.strerror, *path.parent.iterdir(), load(path).sha256 == weights.sha256)
+"""
+    assert python(container, code).stdout.split("/") == [
+        "No space left on device ",
+        "small",
+        f"{DEFAULT_PATH.name} True\n",
+    ]
+
+
+def test_it_holds_what_the_lock_file_says(container: str) -> None:
+    """The bill of materials is made of that file."""
+    listed = "from importlib.metadata import distributions; print(*(f'{d.name}=={d.version}' for d in distributions()))"
+    version, *_ = python(container, "import platform; print(platform.python_version())").stdout.split()
+    environment = {"python_full_version": version, "python_version": ".".join(version.split(".")[:2])}
+    locked = [Requirement(line.rstrip("\\ ")) for line in LOCK.read_text().splitlines() if re.match(r"[a-z0-9]", line)]
+    expected = {
+        canonicalize_name(requirement.name) + str(requirement.specifier)
+        for requirement in locked
+        if requirement.marker is None or requirement.marker.evaluate(environment)
+    }
+    found = {
+        canonicalize_name(name) + "==" + version
+        for name, version in (each.split("==") for each in python(container, listed).stdout.split())
+    }
+    assert found == expected
+
+
 def test_several_workers_need_no_disk_either(image: str) -> None:
     name = docker(
         "run", "--detach", "--read-only", "--publish", "127.0.0.1::8000", image, "python", "-m", "app", "--workers", "2"
     ).stdout.strip()
     try:
         url = f"http://{docker('port', name, '8000').stdout.split()[0]}"
-        until = time.monotonic() + HEALTHY_SECONDS
+        until = time.monotonic() + PATIENCE_SECONDS
         while state(name)["Health"]["Status"] != "healthy":
             assert time.monotonic() < until, docker("logs", name).stderr
             time.sleep(0.2)

@@ -1,0 +1,155 @@
+"""`deploy/compose.yaml`, brought up on a real engine: by Compose, and as a stack on a swarm of one node."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import yaml
+
+from app.classifier.weights import DEFAULT_PATH, load, save
+from tests.clients import Clients
+from tests.conftest import ROOT
+from tests.container.engine import docker, wait_until
+
+COMPOSE_FILE = str(ROOT / "deploy" / "compose.yaml")
+PROJECT = "three-or-seven-test"
+SERVICE = f"{PROJECT}_service"
+PROXY = "three-or-seven-proxy:test"
+PROXY_DOCKERFILE = """
+FROM python:3.13-slim
+RUN apt-get update && apt-get install --yes --no-install-recommends haproxy
+USER haproxy
+CMD ["haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]
+"""
+"""The file names Docker Hub's image; this one is made of what the service's image is made of."""
+
+NEXT = "2.0.0"
+
+
+class Deployment:
+    """The environment of the compose file, and where the proxy listens."""
+
+    def __init__(self, image: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.environment = os.environ | {"IMAGE": image, "PROXY_IMAGE": PROXY, "PORT": str(port)}
+
+    def run(self, *arguments: str) -> None:
+        """Run a command of Docker's that reads the file."""
+        docker(*arguments, environment=self.environment)
+
+    def wait_until_ready(self) -> None:
+        """The proxy answers as soon as it has found a replica."""
+        wait_until(self._ready, lambda: docker("ps", "--all").stdout)
+
+    def _ready(self) -> bool:
+        try:
+            return httpx2.get(f"{self.url}/readyz").status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    @contextmanager
+    def asked_all_the_time(self) -> Iterator[Clients]:
+        """Nobody may be left without an answer."""
+        with Clients(self.url).running() as clients:
+            time.sleep(2)
+            yield clients
+            time.sleep(2)
+        assert clients.outcomes.keys() == {"200"}, clients.outcomes
+        assert not clients.refused
+
+
+@pytest.fixture(scope="module")
+def proxy(image: str) -> None:
+    docker("build", "--tag", PROXY, "-", given=PROXY_DOCKERFILE)
+
+
+@pytest.fixture
+def compose(image: str, proxy: None) -> Iterator[Deployment]:
+    deployment = Deployment(image)
+    project = ("compose", "--file", COMPOSE_FILE, "--project-name", PROJECT)
+    try:
+        deployment.run(*project, "up", "--detach", "--wait")
+        yield deployment
+    finally:
+        deployment.run(*project, "down", "--timeout", "10")
+
+
+@pytest.fixture
+def stack(image: str, proxy: None) -> Iterator[Deployment]:
+    begun = docker("info", "--format", "{{.Swarm.LocalNodeState}}").stdout.strip() == "inactive"
+    if begun:
+        docker("swarm", "init", "--advertise-addr", "127.0.0.1")
+    deployment = Deployment(image)
+    try:
+        deployment.run("stack", "deploy", "--resolve-image", "never", "--compose-file", COMPOSE_FILE, PROJECT)
+        yield deployment
+    finally:
+        docker("stack", "rm", PROJECT)
+        if begun:
+            docker("swarm", "leave", "--force")
+
+
+@pytest.mark.parametrize("command", [("compose", "--file", "config"), ("stack", "--compose-file", "config")])
+def test_the_file_for_prometheus_goes_with_the_other(image: str, command: tuple[str, str, str]) -> None:
+    kind, option, config = command
+    files = [option, COMPOSE_FILE, option, COMPOSE_FILE.replace("compose.yaml", "compose.prometheus.yaml")]
+    arguments = [kind, *files, config] if kind == "compose" else [kind, config, *files]
+    found = yaml.safe_load(docker(*arguments).stdout)
+    assert found["services"].keys() == {"service", "proxy", "prometheus"}
+
+
+def test_compose_comes_up_and_nobody_notices_that_a_replica_is_killed(compose: Deployment) -> None:
+    compose.wait_until_ready()
+    replicas = docker("ps", "--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}").stdout.split()
+    states = [json.loads(docker("inspect", "--format", "{{json .State}}", replica).stdout) for replica in replicas]
+    assert sorted(state.get("Health", {}).get("Status", "none") for state in states) == ["healthy", "healthy", "none"]
+    with compose.asked_all_the_time():
+        docker("kill", next(r for r, state in zip(replicas, states, strict=True) if "Health" in state))
+
+
+def test_a_swarm_rolls_to_new_weights_and_back_from_a_bad_image(stack: Deployment, image: str, tmp_path: Path) -> None:
+    stack.wait_until_ready()
+    wait_until(lambda: running() == 2, lambda: docker("service", "ps", SERVICE).stdout)
+    weights = load(DEFAULT_PATH)
+    save(tmp_path / DEFAULT_PATH.name, weights.parameters, replace(weights.metadata, version=NEXT))
+    (tmp_path / "Dockerfile").write_text(f"FROM {image}\nCOPY {DEFAULT_PATH.name} weights/\n")
+    docker("build", "--tag", f"{image}-next", str(tmp_path))
+    docker(
+        "build", "--tag", f"{image}-bad", "-", given=f"FROM {image}\nHEALTHCHECK --interval=1s --retries=2 CMD false\n"
+    )
+    with stack.asked_all_the_time() as clients:
+        update(f"{image}-next")
+        assert update_status() == "completed"
+    assert set(clients.versions) == {weights.metadata.version, NEXT}
+    with stack.asked_all_the_time() as clients:
+        update(f"{image}-bad")
+        assert update_status() == "rollback_completed"
+    assert set(clients.versions) == {NEXT}
+
+
+def running() -> int:
+    """How many replicas are."""
+    listed = docker(
+        "service", "ps", SERVICE, "--filter", "desired-state=running", "--format", "{{.CurrentState}}"
+    ).stdout
+    return listed.count("Running")
+
+
+def update(image: str) -> None:
+    """Roll out an image, and wait until that is done or taken back."""
+    docker("service", "update", "--quiet", "--no-resolve-image", "--image", image, SERVICE, check=False)
+
+
+def update_status() -> Any:
+    """How the last update went."""
+    return json.loads(docker("inspect", "--format", "{{json .UpdateStatus}}", SERVICE).stdout)["State"]
