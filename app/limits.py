@@ -39,11 +39,12 @@ class Limits:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        if self._in_flight >= self._max_in_flight and scope["path"] not in ALWAYS_ANSWERED:
-            overloaded = Overloaded(f"The service has {self._max_in_flight} requests in hand. Try again in a second.")
-            await asyncio.sleep(REFUSAL_SECONDS)
-            return await refuse(overloaded, scope, receive, send)
         body = _Body(self, scope, receive, send)
+        if self._in_flight >= self._max_in_flight and scope["path"] not in ALWAYS_ANSWERED:
+            await asyncio.sleep(REFUSAL_SECONDS)
+            overloaded = Overloaded(f"The service has {self._max_in_flight} requests in hand. Try again in a second.")
+            await refuse(overloaded, scope, body.receive, body.send)
+            return await body.linger()
         self._in_flight += 1
         try:
             await self._app(scope, body.receive, body.send)

@@ -32,10 +32,12 @@ HEAD_SECONDS = 10.0
 """How long the head of a request may take: clients send it in one piece. Who holds it back holds a descriptor."""
 
 HEAD_BYTES = 64 * 1024
-"""As much as other servers take at most; the head of a request is seldom larger than one."""
+"""Of a head that comes in pieces: nobody needs so much. In one piece it may be as large as a read, 256 KB."""
 
-HEAD_REFUSED = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-"""Or too slow"""
+HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+MAX_PIPELINED = 16
+"""Requests that wait on one connection. Hardly a client sends the next one before it has the answer to the last."""
 
 LAST_HANDSHAKE_SECONDS = 0.2
 """How long a connection whose first packet was answered may take to be made: a round trip."""
@@ -72,55 +74,58 @@ class Config(uvicorn.Config):
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, which alone would wait for ever for the head of a request, and keep as much of it as comes.
+    """uvicorn's, bounded in what it does before a request is in hand, and `app.limits` watches over it.
 
-    The same holds for what follows the chunks of a body: nobody above sees it arrive.
+    uvicorn alone waits for ever for a head or for a body that comes after the answer, keeps as much of a head or of
+    what follows a body as arrives, and queues as many requests as come before the first is answered.
     """
 
     _unseen = 0
+    """Bytes that the parser has taken and not yet handed on"""
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait()
+        self._watch()
 
     def data_received(self, data: bytes) -> None:
         self._unseen += len(data)
         super().data_received(data)
-        if self._unseen > HEAD_BYTES:
-            self._end()
-        elif self._unseen and self._deadline is None:
-            self._wait()
+        if self._unseen > HEAD_BYTES and not self.transport.is_closing():
+            if not self._in_hand():
+                self.transport.write(HEAD_TOO_LARGE)
+            self.transport.close()
+        self._watch()
 
     def on_headers_complete(self) -> None:
-        self._seen()
+        if len(self.pipeline) == MAX_PIPELINED:
+            raise ValueError("Too many requests before the first was answered")  # uvicorn answers 400
+        self._unseen = 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        self._seen()
+        self._unseen = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._seen()
+        self._unseen = 0
         super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._seen()
         super().connection_lost(exc)
+        self._watch()
 
-    def _wait(self) -> None:
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self._end)
+    def _in_hand(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
-    def _seen(self) -> None:
-        self._unseen = 0
-        if self._deadline:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _end(self) -> None:
-        if self._unseen and (self.cycle is None or self.cycle.response_complete):
-            self.transport.write(HEAD_REFUSED)
-        self.transport.close()
+    def _watch(self) -> None:
+        """Give whoever has brought bytes and no request a time to bring one."""
+        if self.transport.is_closing() or self._in_hand():
+            if self._deadline:
+                self._deadline.cancel()
+                self._deadline = None
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
 
 class Server(uvicorn.Server):
@@ -139,7 +144,8 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup([sock.dup() for sock in sockets or [] for _ in range(LISTENERS)])
+        count = 1 if sys.platform == "win32" else LISTENERS  # asyncio's loop there takes a socket once
+        await super().startup([sock.dup() for sock in sockets or [] for _ in range(count)])
         if self.config.workers == 1:
             announce(sockets or [])
 
@@ -165,7 +171,7 @@ class Server(uvicorn.Server):
             await self._sleep(LAST_HANDSHAKE_SECONDS)
         for server in self.servers:
             server.close()
-        await asyncio.sleep(0)  # uvloop closes in its next turn
+        await asyncio.sleep(0)  # until those who were let in last are known as connections
         waiting: list[socket.socket] = []
         for sock in sockets:
             sock.setblocking(False)

@@ -20,7 +20,7 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         sys.exit(f"Cannot listen on {host}, port {port}: {reason}.")
-    # Connections inherit it. A loop sets it only where the protocol is named, and a small answer would wait
+    # Connections inherit it. asyncio would set it only where the protocol is named, and a small answer would wait
     # 40 ms for the client's delayed acknowledgement of its head.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock

@@ -1,9 +1,10 @@
 """The command line: `python -m model_training train | evaluate | check-gradients | diagnose`."""
 
+import os
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir
 from typing import Annotated
 
 import cv2
@@ -183,13 +184,17 @@ def _load_mnist(folder: Path | None, mirrors: list[str]) -> Mnist:
 
 
 def _save(path: Path, parameters: Parameters, metadata: Metadata) -> None:
-    """Save the weights, and if the disk is full or gone, elsewhere: minutes of work are in them."""
+    """Save the weights, and if the disk is full or gone, among the temporary files: minutes of work are in them."""
     try:
         save(path, parameters, metadata)
     except OSError as error:
-        rescued = Path(mkdtemp(prefix="three-or-seven-")) / path.name
-        save(rescued, parameters, metadata)
-        raise OSError(f"Cannot write {path}: {error.strerror}. The trained weights are in {rescued}.") from error
+        rescued = Path(gettempdir()) / f"{metadata.name}-{os.getpid()}.safetensors"
+        reason = f"Cannot write {path}: {error.strerror}."
+        try:
+            save(rescued, parameters, metadata)
+        except OSError as second:
+            raise OSError(f"{reason} Nor {rescued}: {second.strerror}. The trained weights are lost.") from error
+        raise OSError(f"{reason} The trained weights are in {rescued}.") from error
 
 
 def main() -> None:

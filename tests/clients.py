@@ -37,8 +37,9 @@ class Clients:
             try:
                 connection.request("POST", "/predict", SEVEN, {"Content-Type": "image/png"})
                 response = connection.getresponse()
-                answer = json.loads(response.read())
-                outcome, version = str(response.status), answer["model"]["version"]
+                answer = response.read()
+                outcome = str(response.status)
+                version = json.loads(answer)["model"]["version"] if outcome == "200" else ""
             except ConnectionRefusedError:  # no request was lost
                 self.refused += 1
                 return

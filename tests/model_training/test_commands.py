@@ -108,19 +108,30 @@ def test_an_interrupted_run_leaves_the_earlier_weights(tmp_path: Path, mnist_fol
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_weights_that_cannot_be_written_where_they_belong_are_not_lost(tmp_path: Path, mnist_folder: Path) -> None:
+@pytest.mark.parametrize("room", [True, False])
+def test_weights_that_cannot_be_written_where_they_belong(tmp_path: Path, mnist_folder: Path, room: bool) -> None:
     path = tmp_path / "stick" / "weights.safetensors"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
     arguments = command("train", "--mnist", mnist_folder, "--weights", path, *SHORT)
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    environment = os.environ | {"TMPDIR": str(elsewhere)}
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
         while not path.parent.exists():
             assert process.poll() is None
         path.parent.rmdir()  # as if it were pulled out
+        rescued = elsewhere / f"three-or-seven-{process.pid}.safetensors"
+        if not room:
+            rescued.mkdir()
         _, message = process.communicate(timeout=300)
-    [rescued] = tmp_path.glob("three-or-seven-*/weights.safetensors")
-    expected = f"Cannot write {path}: No such file or directory. The trained weights are in {rescued}."
-    assert (process.returncode, message.splitlines()[-1]) == (1, expected)
-    assert load(rescued).metadata.architecture == (784, 16, 8, 2)
+    assert process.returncode == 1
+    reason = f"Cannot write {path}: No such file or directory. "
+    if room:
+        assert message.splitlines()[-1] == f"{reason}The trained weights are in {rescued}."
+        assert load(rescued).metadata.architecture == (784, 16, 8, 2)
+    else:
+        assert message.splitlines()[-1] == f"{reason}Nor {rescued}: Is a directory. The trained weights are lost."
 
 
 @pytest.mark.parametrize("what", ["train", "evaluate"])
