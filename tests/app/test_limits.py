@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from PIL import Image
 
-from app.server import HEAD_SECONDS
+from app.protocol import HEAD_SECONDS
 from tests.app.problems import assert_problem
 from tests.conftest import DATA
 from tests.serving import Server, serve

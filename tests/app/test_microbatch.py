@@ -16,16 +16,23 @@ WEIGHTS = load(DEFAULT_PATH)
 CLASSIFIER = Classifier(WEIGHTS.parameters, WEIGHTS.metadata.threshold)
 
 
+class Passes:
+    """The classifier, and how many images each pass had."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def classify(self, images: NDArray[np.uint8]) -> Predictions:
+        self.sizes.append(len(images))
+        return CLASSIFIER.predict(images)
+
+
 def test_each_gets_its_own_answer_from_one_pass(digits: Digits) -> None:
     images = digits.images[:40]
-    sizes = []
-
-    def classify(batch: NDArray[np.uint8]) -> Predictions:
-        sizes.append(len(batch))
-        return CLASSIFIER.predict(batch)
+    passes = Passes()
 
     async def ask() -> None:
-        microbatch = Microbatch(classify)
+        microbatch = Microbatch(passes.classify)
         answers = await asyncio.gather(*map(microbatch.classify, images))
         for image, answer in zip(images, answers, strict=True):
             [alone] = CLASSIFIER.predict(image[None]).each()
@@ -34,19 +41,15 @@ def test_each_gets_its_own_answer_from_one_pass(digits: Digits) -> None:
         assert await microbatch.classify(images[0]) == next(CLASSIFIER.predict(images[:1]).each())
 
     asyncio.run(ask())
-    assert sizes == [40, 1]
+    assert passes.sizes == [40, 1]
 
 
 @pytest.mark.parametrize(("turns", "expected"), [([0, 1, 2, 3], [4]), ([0, 0, 9, 9], [2, 2]), (range(70), [ENOUGH, 6])])
 def test_a_pass_begins_when_a_turn_brings_no_more(digits: Digits, turns: Sequence[int], expected: list[int]) -> None:
-    sizes = []
-
-    def classify(batch: NDArray[np.uint8]) -> Predictions:
-        sizes.append(len(batch))
-        return CLASSIFIER.predict(batch)
+    passes = Passes()
 
     async def ask() -> None:
-        microbatch = Microbatch(classify)
+        microbatch = Microbatch(passes.classify)
 
         async def come(turn: int) -> None:
             for _ in range(turn):
@@ -56,7 +59,7 @@ def test_a_pass_begins_when_a_turn_brings_no_more(digits: Digits, turns: Sequenc
         await asyncio.gather(*map(come, turns))
 
     asyncio.run(ask())
-    assert sizes == expected
+    assert passes.sizes == expected
 
 
 def test_who_leaves_spoils_nothing_for_the_others(digits: Digits) -> None:

@@ -1,0 +1,71 @@
+"""One connection: HTTP/1.1 as it arrives."""
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_SECONDS = 10.0
+"""How long the head of a request may take: clients send it in one piece. Who holds it back holds a descriptor."""
+
+HEAD_BYTES = 64 * 1024
+"""Of a head that comes in pieces: nobody needs so much. In one piece it may be as large as a read, 256 KB."""
+
+HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+MAX_PIPELINED = 16
+"""Requests that wait on one connection. Hardly a client sends the next one before it has the answer to the last."""
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's, with bounds on what comes while no request is in hand. Over one that is, `app.limits` watches.
+
+    uvicorn alone waits for ever for a head or for a body that comes after the answer, keeps as much of a head or of
+    what follows a body as arrives, and queues as many requests as come before the first is answered.
+    """
+
+    _unseen = 0
+    """Bytes that the parser has taken and not yet handed on"""
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        self._unseen += len(data)
+        super().data_received(data)
+        if self._unseen > HEAD_BYTES and not self.transport.is_closing():
+            if not self._in_hand():
+                self.transport.write(HEAD_TOO_LARGE)
+            self.transport.close()
+        self._watch()
+
+    def on_headers_complete(self) -> None:
+        if len(self.pipeline) == MAX_PIPELINED:
+            raise ValueError("Too many requests before the first was answered")  # uvicorn answers 400
+        self._unseen = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unseen = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._unseen = 0
+        super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._watch()
+
+    def _in_hand(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _watch(self) -> None:
+        """Give whoever has brought bytes and no request a time to bring one."""
+        if self.transport.is_closing() or self._in_hand():
+            if self._deadline:
+                self._deadline.cancel()
+                self._deadline = None
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
