@@ -15,6 +15,9 @@ ALWAYS_ANSWERED = frozenset({"/livez", "/readyz", "/health", "/metrics", "/v2/he
 SWALLOWED_BYTES = 64 * 1024
 """Of a body that nobody asks for: so much the server reads without harm, and keeps the connection."""
 
+LARGEST_BODIES = 8
+"""So many of the largest that are allowed may be in memory together, or as many bytes of others."""
+
 REFUSAL_SECONDS = 0.2
 """Before a request that is one too many is told so. A crowd that asks again at once would take the time of those who
 are answered, and be ahead of everybody else when there is room."""
@@ -35,6 +38,7 @@ class Limits:
         self.body_timeout_seconds = body_timeout_seconds
         self._max_in_flight = max_in_flight
         self._in_flight = 0
+        self.bytes_in_hand = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,6 +54,7 @@ class Limits:
             await self._app(scope, body.receive, body.send)
         finally:
             self._in_flight -= 1
+            self.bytes_in_hand -= body.received
             await body.linger()
 
 
@@ -60,7 +65,7 @@ class _Body:
         self._limits, self._receive, self._send = limits, receive, send
         headers = dict(scope["headers"])
         self._size = int(headers.get(b"content-length", 0))  # uvicorn lets no other than digits pass
-        self._received = 0
+        self.received = 0
         self._deadline = asyncio.get_running_loop().time() + limits.body_timeout_seconds
         self._complete = False
         self._large = b"transfer-encoding" in headers or self._size > SWALLOWED_BYTES
@@ -78,8 +83,10 @@ class _Body:
             self._large = True
             seconds = f"{self._limits.body_timeout_seconds:g} seconds"
             raise BodyTimeout(f"The body did not arrive within {seconds}. Send it faster, or a smaller file.") from None
-        self._received += len(message.get("body", b""))
-        self._size = max(self._size, self._received)
+        size = len(message.get("body", b""))
+        self.received += size
+        self._limits.bytes_in_hand += size
+        self._size = max(self._size, self.received)
         self._complete = not message.get("more_body", False)
         self._check()
         return message
@@ -107,3 +114,7 @@ class _Body:
         if self._size > self._limits.max_body_bytes:
             limit = f"{self._limits.max_body_bytes:,} bytes"
             raise BodyTooLarge(f"The body is larger than {limit}. Send a smaller file.")
+        full = self._limits.bytes_in_hand > LARGEST_BODIES * self._limits.max_body_bytes
+        if full and self.received > SWALLOWED_BYTES:
+            self._large = True
+            raise Overloaded("The service has no room for another large body. Try again in a second.")

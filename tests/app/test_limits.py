@@ -1,17 +1,21 @@
 """Bodies that are too large, too slow, too many, on a real socket."""
 
 import io
+import select
 import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
 import pytest
 from PIL import Image
 
+from app.limits import LARGEST_BODIES
 from app.protocol import HEAD_SECONDS
+from app.settings import Settings
 from tests.app.problems import assert_problem
 from tests.conftest import DATA
 from tests.serving import Server, serve
@@ -136,6 +140,30 @@ def test_a_gigabyte_is_refused_with_little_of_it_read_and_the_client_reads_why(s
     assert response.json()["type"] == "/problems/body-too-large"
     assert body.sent < 40_000_000  # with what the kernel holds on both sides
     assert memory(server) - before < 40_000_000
+
+
+def test_large_bodies_do_not_fill_the_memory_together() -> None:
+    most = Settings().max_body_bytes
+    with serve("--no-access-log") as server, ExitStack() as stack:
+        before = memory(server)
+        clients = [stack.enter_context(connect(server)) for _ in range(3 * LARGEST_BODIES)]
+        refused = 0
+        for client in clients:
+            client.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % most)
+            unsent = most - 1
+            while unsent and not select.select([client], [], [], 0)[0]:
+                unsent -= client.send(bytes(min(unsent, 65_536)))
+            if select.select([client], [], [], 0.5)[0]:
+                answer = client.recv(65_536)
+                assert answer.startswith(b"HTTP/1.1 503 ")
+                assert b"retry-after: 1\r\n" in answer.lower()
+                refused += 1
+        assert len(clients) - LARGEST_BODIES <= refused < len(clients)
+        assert memory(server) - before < (LARGEST_BODIES + 2) * most
+        assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
+        stack.close()
+        large = SEVEN + bytes(most - len(SEVEN))
+        assert httpx2.post(f"{server.url}/predict", content=large, timeout=30).json()["digit"] == 7
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/livez", "/model"])
