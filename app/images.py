@@ -95,7 +95,7 @@ def _check_size(width: int, height: int, max_pixels: int, fit: bool) -> None:
     if not fit and (height, width) != IMAGE_SHAPE:
         raise ImageSize(
             f"The image has {width} x {height} pixels. Send one of 28 x 28 pixels, or ask for it to be fitted, with"
-            " fit=true."
+            " ?fit=true in the URL."
         )
 
 
@@ -207,7 +207,7 @@ def _light_on_dark(grey: Grey) -> tuple[Grey, bool]:
     black = ground + GROUND_SPREAD * (ground - _median(grey[grey <= ground]))  # the side on which no ink is
     white = float(grey.max())
     if white - black < LEAST_CONTRAST:
-        raise ImageBlank("The image is of one colour all over. Send one with a digit in it.")
+        raise ImageBlank("The image shows no ink that stands out from its ground. Send one with a digit in it.")
     if black > 0 or white < FULL_INK:
         grey = (np.clip((grey - black) / (white - black), 0, 1) * 255).round().astype(np.uint8)
     return grey, inverted

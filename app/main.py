@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
 from app.authentication import HEADER
@@ -43,7 +43,7 @@ def create_api(service: Service) -> FastAPI:
 def add_layers(api: ASGIApp, service: Service) -> ASGIApp:
     """What every request passes, from the inside out: around FastAPI, since most requests need nothing of it."""
     settings = service.settings
-    app: ASGIApp = Shortcut(api, service)
+    app: ASGIApp = Shortcut(answer_head(api), service)
     app = Limits(app, settings.max_body_bytes, settings.body_timeout_seconds, settings.max_in_flight)
     if settings.cors_origins:
         app = CORSMiddleware(
@@ -54,3 +54,16 @@ def add_layers(api: ASGIApp, service: Service) -> ASGIApp:
             expose_headers=["X-Request-ID"],
         )
     return Observability(app, service.metrics, settings.access_log)
+
+
+def answer_head(app: ASGIApp) -> ASGIApp:
+    """Answer HEAD as GET, which FastAPI's routes do not do by themselves; the server leaves the body out."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        asked = {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
+        try:
+            await app(asked, receive, send)
+        finally:
+            scope["route"] = asked.get("route")  # for the metrics
+
+    return answer

@@ -58,6 +58,9 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._watch()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nobody upgrades here, and uvicorn's advice to install a library would help nobody."""
+
     def _in_hand(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 

@@ -216,7 +216,7 @@ def test_other_sizes_are_refused_with_their_size(size: tuple[int, int]) -> None:
     width, height = size
     assert refused(encode(Image.new("L", size)), ImageSize) == (
         f"The image has {width} x {height} pixels. Send one of 28 x 28 pixels, or ask for it to be fitted, with"
-        " fit=true."
+        " ?fit=true in the URL."
     )
 
 
@@ -245,4 +245,7 @@ def test_a_huge_frame_that_pillow_itself_refuses_is_too_large() -> None:
     ],
 )
 def test_blank_images_are_refused(image: Image.Image) -> None:
-    assert refused(encode(image), ImageBlank) == "The image is of one colour all over. Send one with a digit in it."
+    assert (
+        refused(encode(image), ImageBlank)
+        == "The image shows no ink that stands out from its ground. Send one with a digit in it."
+    )

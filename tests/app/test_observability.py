@@ -181,3 +181,18 @@ def test_a_fault_of_the_service_is_logged_and_not_shown(caplog: pytest.LogCaptur
     assert response.headers["x-content-type-options"] == "nosniff"
     assert f"Request {response.headers['x-request-id']} failed" in caplog.text
     assert "RuntimeError: secret" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/livez", "/metrics", "/model", "/v2", "/static/page.js", "/none"])
+def test_head_is_answered_as_get_without_the_body(client: httpx2.Client, path: str) -> None:
+    head, get = client.head(path), client.get(path)
+    assert head.status_code == get.status_code
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert not head.content
+    if path not in ("/static/page.js", "/none"):
+        assert f'method="HEAD",route="{path}"' in client.get("/metrics").text
+
+
+def test_head_of_what_takes_an_image_is_refused(client: httpx2.Client) -> None:
+    response = client.head("/predict")
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")

@@ -192,7 +192,8 @@ def test_another_size_is_refused(client: httpx2.Client) -> None:
         422,
         "image-size",
         "The image does not have the right size",
-        "The image has 29 x 28 pixels. Send one of 28 x 28 pixels, or ask for it to be fitted, with fit=true.",
+        "The image has 29 x 28 pixels. Send one of 28 x 28 pixels, or ask for it to be fitted, with ?fit=true in the"
+        " URL.",
     )
 
 
@@ -213,7 +214,7 @@ def test_a_blank_image_is_refused(client: httpx2.Client) -> None:
         422,
         "image-blank",
         "The image shows nothing",
-        "The image is of one colour all over. Send one with a digit in it.",
+        "The image shows no ink that stands out from its ground. Send one with a digit in it.",
     )
 
 
