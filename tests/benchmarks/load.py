@@ -136,11 +136,12 @@ def running(command: Sequence[str | Path], first: Load, cores: Sequence[int] = (
             server.start_seconds = time.perf_counter() - start
             yield server
         finally:
-            processes = server._processes()
-            started.terminate()
-            for alive in psutil.wait_procs(processes, timeout=10)[1]:
-                alive.kill()
-            started.wait()
+            if started.poll() is None:
+                processes = server._processes()
+                started.terminate()
+                for alive in psutil.wait_procs(processes, timeout=10)[1]:
+                    alive.kill()
+                started.wait()
 
 
 def pinned(cores: int | str, command: Sequence[str]) -> list[str]:

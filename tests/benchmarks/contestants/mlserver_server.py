@@ -13,8 +13,7 @@ async def serve(port: int) -> None:
     settings = Settings(
         host="127.0.0.1",
         http_port=port,
-        grpc_port=port + 1,
-        metrics_port=port + 2,
+        grpc_port=0,
         parallel_workers=0,
         metrics_endpoint=None,
         debug=False,
