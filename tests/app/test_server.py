@@ -23,8 +23,8 @@ PATIENCE = 60
 
 def workers(server: Server) -> list[int]:
     """Process ids of the workers that run, oldest first."""
-    listed = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True).stdout
-    return [pid for pid in map(int, listed.split()) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    command = ["pgrep", "--parent", str(server.process.pid), "--full", "spawn_main"]
+    return [int(pid) for pid in subprocess.run(command, capture_output=True, text=True).stdout.split()]
 
 
 def until(condition: Callable[[], object]) -> None:

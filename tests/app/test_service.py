@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
 
 from PIL import Image
 
@@ -18,9 +19,9 @@ class Watched(Service):
 
     threads: set[int]
 
-    def _read(self, data: bytes, fit: bool) -> DigitImage:
+    def _read_all(self, images: Sequence[bytes], fit: bool) -> list[DigitImage | Problem]:
         self.threads.add(threading.get_ident())
-        return super()._read(data, fit)
+        return super()._read_all(images, fit)
 
 
 def test_a_large_image_in_a_small_file_is_fitted_in_the_thread() -> None:
