@@ -23,9 +23,11 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
+from app.classifier.weights import DEFAULT_PATH, load
+from app.explanation import explain
 from tests.benchmarks.growth import drawing
 from tests.benchmarks.load import PATIENCE, Load, Measured, Server, form, running, service
-from tests.benchmarks.serving import BARE, BINARY_HEAD, DIGIT, FORM, INFER, PIXELS, PNG
+from tests.benchmarks.serving import BARE, BATCH, BINARY_HEAD, DIGIT, FORM, INFER, PIXELS, PNG
 
 CLIENTS = 24
 SLOW_SECONDS = 1.0
@@ -38,6 +40,8 @@ GROWTH = 40_000_000
 
 WARM_UP = 0.1
 """Of the soak: until each kind of request has been seen many times."""
+
+WHY = explain(load(DEFAULT_PATH).parameters, PIXELS, colors=True)
 
 Check = Callable[[int, bytes], bool]
 
@@ -55,6 +59,17 @@ def by_batch(status: int, body: bytes) -> bool:
     entries = json.loads(body)["predictions"] if status == 200 else [{}] * 3
     good = [entry.get("prediction") for entry in (entries[0], entries[2])]
     return bool(all(each and each["digit"] == DIGIT for each in good) and entries[1]["problem"]["status"] == 415)
+
+
+def by_tensors(status: int, body: bytes) -> bool:
+    """Whether all digits are sevens: they come after two probabilities for each image, and before a byte for each."""
+    digits = np.frombuffer(body[-BATCH * 9 : -BATCH], "<i8") if status == 200 else np.zeros(BATCH)
+    return len(digits) == BATCH and bool((digits == DIGIT).all())
+
+
+def by_picture(status: int, body: bytes) -> bool:
+    """Whether it is the one that is drawn here."""
+    return status == 200 and body == WHY
 
 
 def by_status(expected: int) -> Check:
@@ -89,15 +104,15 @@ KINDS = (
     Kind(
         Load(
             "binary tensor",
-            BINARY_HEAD + PIXELS.tobytes() * 64,
+            BINARY_HEAD + PIXELS.tobytes() * BATCH,
             "application/octet-stream",
             INFER,
             {"Inference-Header-Content-Length": str(len(BINARY_HEAD))},
         ),
         4,
-        by_status(200),
+        by_tensors,
     ),
-    Kind(Load("picture of why", PNG, path="/explain"), 4, by_status(200)),
+    Kind(Load("picture of why", PNG, path="/explain"), 4, by_picture),
     Kind(Load("junk", b"junk"), 4, by_status(415)),
     Kind(Load("cut off", PNG[:100]), 4, by_status(422)),
     Kind(Load("blank", blank()), 4, by_status(422)),
