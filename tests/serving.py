@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +22,16 @@ class Server:
     url: str
     process: subprocess.Popen[str]
     log: list[str]
+
+    def connect(self, timeout: float = 30) -> socket.socket:
+        """A connection, for what no HTTP client would send."""
+        host, port = self.url.removeprefix("http://").split(":")
+        return socket.create_connection((host, int(port)), timeout)
+
+    def peak_memory(self) -> int:
+        """Bytes that were resident at most."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
     def stop(self) -> int:
         """Ask it to stop, and return its exit code."""

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 import time
 from contextlib import closing
 from datetime import UTC, datetime
@@ -21,13 +20,12 @@ IN_FLIGHT = ("http_requests_in_flight", frozenset[tuple[str, str]]())
 
 def test_clients_that_leave_in_the_middle_leave_nothing_behind() -> None:
     with serve() as server:
-        host, port = server.url.removeprefix("http://").split(":")
         for sent in range(0, 200, 2):
             request = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(SEVEN), SEVEN)
-            with socket.create_connection((host, int(port))) as connection:
+            with server.connect() as connection:
                 connection.sendall(request[: len(request) * sent // 200])
         for _ in range(50):  # the answer is on its way when they go
-            with socket.create_connection((host, int(port))) as connection:
+            with server.connect() as connection:
                 connection.sendall(request)
         until = time.monotonic() + 10
         while figures(httpx2.get(f"{server.url}/metrics").text)[IN_FLIGHT] != 1:  # the one that asks

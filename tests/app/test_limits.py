@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -31,11 +30,6 @@ def server() -> Iterator[Server]:
         yield server
 
 
-def connect(server: Server) -> socket.socket:
-    host, port = server.url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=10)
-
-
 def until_closed(connection: socket.socket) -> bytes:
     answer = b""
     while part := connection.recv(65536):
@@ -48,7 +42,7 @@ SLOW_HEAD = "POST /predict HTTP/1.1\r\nHost: "
 
 @pytest.mark.parametrize("first", ["", SLOW_HEAD, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n" + SLOW_HEAD])
 def test_a_head_that_trickles_is_cut_off(server: Server, first: str) -> None:
-    with connect(server) as connection:
+    with server.connect(10) as connection:
         start = time.monotonic()
         connection.sendall(first.encode())
         connection.settimeout(1)
@@ -66,7 +60,7 @@ def test_a_head_that_trickles_is_cut_off(server: Server, first: str) -> None:
 
 
 def test_a_body_that_trickles_is_cut_off(server: Server) -> None:
-    with connect(server) as connection:
+    with server.connect(10) as connection:
         connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
         connection.settimeout(0.1)
         start, answer = time.monotonic(), b""
@@ -97,7 +91,7 @@ def test_a_body_that_trickles_is_cut_off(server: Server) -> None:
 
 
 def test_more_requests_than_the_limit_are_refused_and_health_is_not(server: Server) -> None:
-    with connect(server) as first, connect(server) as second:
+    with server.connect(10) as first, server.connect(10) as second:
         for connection in (first, second):
             connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
         time.sleep(0.3)
@@ -134,19 +128,19 @@ class Gigabyte:
 def test_a_gigabyte_is_refused_with_little_of_it_read_and_the_client_reads_why(server: Server, chunked: bool) -> None:
     body = Gigabyte()
     headers = {} if chunked else {"Content-Length": str(10**9)}
-    before = memory(server)
+    before = server.peak_memory()
     response = httpx2.post(f"{server.url}/predict", content=body, headers=headers)
     assert response.status_code == 413
     assert response.json()["type"] == "/problems/body-too-large"
     assert body.sent < 40_000_000  # with what the kernel holds on both sides
-    assert memory(server) - before < 40_000_000
+    assert server.peak_memory() - before < 40_000_000
 
 
 def test_large_bodies_do_not_fill_the_memory_together() -> None:
     most = Settings().max_body_bytes
     with serve("--no-access-log") as server, ExitStack() as stack:
-        before = memory(server)
-        clients = [stack.enter_context(connect(server)) for _ in range(3 * LARGEST_BODIES)]
+        before = server.peak_memory()
+        clients = [stack.enter_context(server.connect(10)) for _ in range(3 * LARGEST_BODIES)]
         refused = 0
         for client in clients:
             client.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % most)
@@ -159,7 +153,7 @@ def test_large_bodies_do_not_fill_the_memory_together() -> None:
                 assert b"retry-after: 1\r\n" in answer.lower()
                 refused += 1
         assert len(clients) - LARGEST_BODIES <= refused < len(clients)
-        assert memory(server) - before < (LARGEST_BODIES + 2) * most
+        assert server.peak_memory() - before < (LARGEST_BODIES + 2) * most
         assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
         stack.close()
         large = SEVEN + bytes(most - len(SEVEN))
@@ -172,12 +166,6 @@ def test_a_large_body_that_nobody_asked_for_is_not_read_to_its_end(server: Serve
     response = httpx2.post(f"{server.url}{path}", content=body)
     assert response.status_code in (404, 405)
     assert body.sent < 40_000_000
-
-
-def memory(server: Server) -> int:
-    """Peak of resident memory, in bytes."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 def test_large_images_do_not_hold_up_small_ones(server: Server) -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from PIL import Image
 
 from app.classifier.weights import DEFAULT_PATH
 from tests.conftest import DATA, ROOT, encode
-from tests.container.engine import PATIENCE_SECONDS, docker
+from tests.container.engine import docker, wait_until
 
 LOCK = ROOT / "requirements.lock"
 
@@ -41,11 +40,12 @@ def container(image: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def url(container: str) -> str:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while (status := state(container)["Health"]["Status"]) != "healthy":
-        assert time.monotonic() < until, f"{status}: {docker('logs', container).stdout}"
-        time.sleep(0.2)
+    wait_until_healthy(container)
     return f"http://{docker('port', container, '8000').stdout.split()[0]}"
+
+
+def wait_until_healthy(container: str) -> None:
+    wait_until(lambda: state(container)["Health"]["Status"] == "healthy", lambda: docker("logs", container).stderr)
 
 
 def state(container: str) -> Any:
@@ -127,10 +127,7 @@ def test_several_workers_need_no_disk_either(image: str) -> None:
     ).stdout.strip()
     try:
         url = f"http://{docker('port', name, '8000').stdout.split()[0]}"
-        until = time.monotonic() + PATIENCE_SECONDS
-        while state(name)["Health"]["Status"] != "healthy":
-            assert time.monotonic() < until, docker("logs", name).stderr
-            time.sleep(0.2)
+        wait_until_healthy(name)
         assert httpx2.post(f"{url}/predict", content=(DATA / "seven.png").read_bytes()).json()["digit"] == 7
         assert 'predictions_total{confident="true",digit="7"} 1.0' in httpx2.get(f"{url}/metrics").text
         docker("stop", name)

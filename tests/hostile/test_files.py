@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -46,7 +45,7 @@ def test_every_file_is_answered_or_refused(server: Server, path: str, query: str
                 assert problem["type"].startswith("/problems/image-"), (name, problem)
                 assert "." in problem["detail"]
         assert client.get("/readyz").status_code == 200
-    assert peak_memory(server) < MEMORY
+    assert server.peak_memory() < MEMORY
 
 
 def test_a_batch_of_them_spoils_nothing(server: Server) -> None:
@@ -162,9 +161,3 @@ def test_any_form(boundary: str, data: st.DataObject) -> None:
     except Problem:
         return
     assert all(isinstance(name, str) and isinstance(content, bytes) for name, content in parts)
-
-
-def peak_memory(server: Server) -> int:
-    """Bytes that were resident at most."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024

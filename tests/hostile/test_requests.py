@@ -1,6 +1,5 @@
 """Requests that are wrong as HTTP or as forms, sent byte for byte."""
 
-import socket
 import time
 from collections.abc import Iterator
 
@@ -10,7 +9,6 @@ import pytest
 from app.protocol import HEAD_BYTES, HEAD_SECONDS, MAX_PIPELINED
 from tests.conftest import encode
 from tests.hostile.corpus import drawing
-from tests.hostile.test_files import peak_memory
 from tests.serving import Server, serve
 
 SEVEN = encode(drawing())
@@ -97,9 +95,8 @@ def server() -> Iterator[Server]:
 
 def ask(server: Server, request: bytes, again: bytes = b"", times: int = 0) -> tuple[bytes, bool]:
     """Send a request, and then much more; what came back until the connection ended, and whether it was cut."""
-    host, port = server.url.removeprefix("http://").split(":")
     answer, cut = b"", False
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with server.connect() as connection:
         try:
             connection.sendall(request)
             for _ in range(times):
@@ -140,8 +137,7 @@ def test_what_has_no_end_is_cut_off(server: Server, name: str) -> None:
 
 
 def test_a_head_that_is_a_little_too_large_is_told_so(server: Server) -> None:
-    host, port = server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with server.connect() as connection:
         connection.sendall(LINE + HOST)
         time.sleep(0.2)  # or all of it may come in one read
         connection.sendall(b"X-A: " + b"a" * HEAD_BYTES)
@@ -162,8 +158,7 @@ def test_requests_that_come_before_the_first_is_answered_are_few(server: Server)
 
 
 def test_a_body_that_comes_after_the_answer_holds_no_connection(server: Server) -> None:
-    host, port = server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=HEAD_SECONDS + 5) as connection:
+    with server.connect(HEAD_SECONDS + 5) as connection:
         connection.sendall(b"POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n")
         answer = b""
         while not answer.endswith(b"}"):
@@ -175,8 +170,7 @@ def test_a_body_that_comes_after_the_answer_holds_no_connection(server: Server) 
 
 def test_a_chunk_may_take_its_time(server: Server) -> None:
     """As long as its body may: that its end and the next one's beginning come alone is chance."""
-    host, port = server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with server.connect() as connection:
         connection.sendall(LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\n9\r\n" + SEVEN[:9])
         time.sleep(0.2)
         connection.sendall(b"\r\n%x\r\n" % (len(SEVEN) - 9))
@@ -188,4 +182,4 @@ def test_a_chunk_may_take_its_time(server: Server) -> None:
 def check(server: Server) -> None:
     """It answers others, and has kept nothing."""
     assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
-    assert peak_memory(server) < MEMORY
+    assert server.peak_memory() < MEMORY

@@ -260,8 +260,7 @@ def test_every_answer_is_in_the_openapi_schema(client: httpx2.Client) -> None:
 
 def test_a_client_that_leaves_in_the_middle_leaves_no_trace_in_the_log() -> None:
     with serve() as server:
-        host, port = server.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port))) as connection:
+        with server.connect() as connection:
             connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
         assert httpx2.post(f"{server.url}/predict", files={"file": SEVEN}).json()["digit"] == 7
     assert "Traceback" not in "".join(server.log)
