@@ -1,6 +1,7 @@
 """One connection: HTTP/1.1 as it arrives."""
 
 import asyncio
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -16,6 +17,35 @@ MAX_PIPELINED = 16
 """Requests that wait on one connection. Hardly a client sends the next one before it has the answer to the last."""
 
 
+class _OneWrite:
+    """A transport that sends the head of an answer along with what follows it, where uvicorn sends two packets.
+
+    It takes less time, and a worker that is killed leaves no head without its body, which no proxy can ask for again.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
+            self._head += data
+        else:
+            self._transport.write(self._head + data)
+            self._head = b""
+
+    def flush(self) -> None:
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+
 class Protocol(HttpToolsProtocol):
     """uvicorn's, with bounds on what comes while no request is in hand. Over one that is, `app.limits` watches.
 
@@ -28,7 +58,8 @@ class Protocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._out = _OneWrite(transport)
+        super().connection_made(cast("asyncio.Transport", self._out))
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -53,6 +84,10 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._unseen = 0
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._out.flush()  # the head of an answer without a body
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
