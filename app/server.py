@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from functools import partial
 from logging import getLogger
@@ -144,7 +145,8 @@ class Supervisor(multiprocess.Multiprocess):
 
     def _exit(self, sig: int, _: FrameType | None) -> None:
         self.interrupted = sig == signal.SIGINT
-        self.should_exit.set()
+        # In a thread: an event that is set by who waits for it may be waited for, for ever.
+        threading.Thread(target=self.should_exit.set).start()
 
     def keep_subprocess_alive(self) -> None:
         super().keep_subprocess_alive()
