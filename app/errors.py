@@ -1,6 +1,7 @@
 """What the service refuses, and why.
 
     Problem
+    ├── InvalidRequest     400   no HTTP
     ├── InvalidInference   400   no request of the Open Inference Protocol
     ├── Unauthorized       401   no API key, or a wrong one
     ├── UnknownModel       404   another name or version than the model's
@@ -13,6 +14,7 @@
     ├── ImageUnreadable    422   truncated or corrupt
     ├── ImageSize          422   not 28 x 28
     ├── ImageBlank         422   no ink
+    ├── HeadTooLarge       431   more headers than anybody needs
     └── Overloaded         503   more requests at once than the service takes
 
 A problem knows nothing of HTTP frameworks: `app.problems` turns it into a response.
@@ -36,6 +38,10 @@ class Problem(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+class InvalidRequest(Problem):
+    status, code, title = 400, "invalid-request", "The request is not valid"
 
 
 class InvalidInference(Problem):
@@ -85,6 +91,10 @@ class ImageSize(Problem):
 
 class ImageBlank(Problem):
     status, code, title = 422, "image-blank", "The image shows nothing"
+
+
+class HeadTooLarge(Problem):
+    status, code, title = 431, "head-too-large", "The head of the request is too large"
 
 
 class Overloaded(Problem):

@@ -51,12 +51,12 @@ class Observability:
             return await self._app(scope, receive, send)
         start = time.perf_counter()
         wanted = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
-        request_id = wanted if SANE_REQUEST_ID.fullmatch(wanted) else randbytes(16).hex()  # noqa: S311  # no secret
+        request_id = wanted if SANE_REQUEST_ID.fullmatch(wanted) else new_request_id()
         scope.setdefault("state", {})["request_id"] = request_id
-        status, complete = 0, False
+        status, complete, answered = 0, False, 0.0
 
         async def send_observed(message: Message) -> None:
-            nonlocal status, complete
+            nonlocal status, complete, answered
             if message["type"] == "http.response.start":
                 status = message["status"]
                 own = dict(message["headers"])
@@ -64,6 +64,8 @@ class Observability:
                 message["headers"] = [*message["headers"], *added, (b"x-request-id", request_id.encode())]
             else:
                 complete = not message.get("more_body", False)
+            if not complete or message.get("body"):  # the empty end of an answer may be held back
+                answered = time.perf_counter()
             await send(message)
 
         self._metrics.in_flight.inc()
@@ -77,7 +79,7 @@ class Observability:
                 raise
         finally:
             self._metrics.in_flight.dec()
-            self._note(scope, request_id, status, time.perf_counter() - start)
+            self._note(scope, request_id, status, (answered or time.perf_counter()) - start)
 
     def _note(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "other"
@@ -93,6 +95,11 @@ class Observability:
                 status=status,
                 milliseconds=round(seconds * 1000, 3),
             )
+
+
+def new_request_id() -> str:
+    """An id for a request that brought none."""
+    return randbytes(16).hex()  # noqa: S311  # no secret
 
 
 class AccessLog:

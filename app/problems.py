@@ -55,22 +55,18 @@ async def _handle(request: Request, error: Exception) -> Response:
             detail = "This is a fault of the service, not of the request. Its log says more beside the request id."
     if (request.url.path + "/").startswith("/v2/"):
         return JSONResponse({"error": detail}, status, headers)
-    return ProblemResponse(_document(request, status, code, title, detail).model_dump(), status, headers)
+    document = _document(status, code, title, detail, request.url.path, request.state.request_id)
+    return ProblemResponse(document.model_dump(), status, headers)
 
 
-def problem_document(request: Request, problem: Problem) -> ProblemDocument:
-    """The document alone, for a problem with a part of the request."""
-    return _document(request, problem.status, problem.code, problem.title, problem.detail)
+def problem_document(problem: Problem, instance: str, request_id: str) -> ProblemDocument:
+    """The document alone, for a problem with a part of the request, or with what is none."""
+    return _document(problem.status, problem.code, problem.title, problem.detail, instance, request_id)
 
 
-def _document(request: Request, status: int, code: str, title: str, detail: str) -> ProblemDocument:
+def _document(status: int, code: str, title: str, detail: str, instance: str, request_id: str) -> ProblemDocument:
     return ProblemDocument(
-        type=f"/problems/{code}",
-        title=title,
-        status=status,
-        detail=detail,
-        instance=request.url.path,
-        request_id=request.state.request_id,
+        type=f"/problems/{code}", title=title, status=status, detail=detail, instance=instance, request_id=request_id
     )
 
 

@@ -3,15 +3,19 @@
 import asyncio
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.errors import HeadTooLarge, InvalidRequest, Problem
+from app.observability import SECURITY_HEADERS, new_request_id
+from app.problems import ProblemResponse, problem_document
+from app.upgrade import read_on
 
 HEAD_SECONDS = 10.0
 """How long the head of a request may take: clients send it in one piece. Who holds it back holds a descriptor."""
 
 HEAD_BYTES = 64 * 1024
 """Of a head that comes in pieces: nobody needs so much. In one piece it may be as large as a read, 256 KB."""
-
-HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 MAX_PIPELINED = 16
 """Requests that wait on one connection. Hardly a client sends the next one before it has the answer to the last."""
@@ -64,16 +68,37 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unseen += len(data)
-        super().data_received(data)
-        if self._unseen > HEAD_BYTES and not self.transport.is_closing():
-            if not self._in_hand():
-                self.transport.write(HEAD_TOO_LARGE)
-            self.transport.close()
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self._refuse(
+                InvalidRequest("This is not HTTP/1.1, or too many requests at once. Send it with an HTTP client.")
+            )
+        if self._unseen > HEAD_BYTES:
+            self._refuse(HeadTooLarge(f"The head is larger than {HEAD_BYTES:,} bytes. Send fewer or shorter headers."))
         self._watch()
+
+    def _parse(self, data: bytes) -> None:
+        while True:
+            try:
+                return self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:  # whose argument says where the head ends
+                self.parser = read_on(self, self.headers)
+                data = data[offer.args[0] :]
+
+    def _refuse(self, problem: Problem) -> None:
+        """End a connection on which nothing sensible can follow; first say why, unless an answer has begun."""
+        if self.transport.is_closing():
+            return
+        self.logger.warning(problem.detail)
+        if not (self._in_hand() and self.cycle.response_started):
+            self.transport.write(_answer(problem))
+        self.transport.close()
 
     def on_headers_complete(self) -> None:
         if len(self.pipeline) == MAX_PIPELINED:
-            raise ValueError("Too many requests before the first was answered")  # uvicorn answers 400
+            raise ValueError("Too many requests before the first was answered")  # ends as an invalid request
         self._unseen = 0
         super().on_headers_complete()
 
@@ -82,6 +107,8 @@ class Protocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():  # or so the client offers: its body is still to come
+            return
         self._unseen = 0
         super().on_message_complete()
 
@@ -92,9 +119,6 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._watch()
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Nobody upgrades here, and uvicorn's advice to install a library would help nobody."""
 
     def _in_hand(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -107,3 +131,17 @@ class Protocol(HttpToolsProtocol):
                 self._deadline = None
         elif self._deadline is None:
             self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+
+def _answer(problem: Problem) -> bytes:
+    """A response to what is no request, and never gets as far as `app.problems`."""
+    request_id = new_request_id()
+    body = problem_document(problem, "/", request_id).model_dump_json().encode()
+    headers = [
+        (b"content-type", ProblemResponse.media_type.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+        (b"x-request-id", request_id.encode()),
+        *SECURITY_HEADERS,
+    ]
+    return STATUS_LINE[problem.status] + b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n" + body

@@ -101,7 +101,8 @@ async def answer_batch(service: Service, request: Request, fit: bool) -> Respons
     """The answer to a request with several images. Raises what `read_batch` does."""
     uploads = await read_batch(request.headers, request.receive, service.settings.max_batch)
     read = await service.read_all(uploads, fit)
-    images = [problem_document(request, image) if isinstance(image, Problem) else image for image in read]
+    path, request_id = request.url.path, request.state.request_id
+    images = [problem_document(image, path, request_id) if isinstance(image, Problem) else image for image in read]
     pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
     predictions = await service.classify(np.array(pixels, np.uint8).reshape(len(pixels), *IMAGE_SHAPE))
     return Response(batch_response(predictions, images, service.metadata), media_type="application/json")

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from app import __version__
 from app.classifier.weights import DEFAULT_PATH, load
+from app.limits import LINGER_SECONDS
 from app.main import add_layers, create_api
 from app.service import Service
 from app.settings import Settings
@@ -119,9 +120,10 @@ def test_requests_and_answers_are_counted(server: Server) -> None:
 def test_each_request_is_one_line_of_json(server: Server) -> None:
     httpx2.post(f"{server.url}/predict?fit=true", content=SEVEN, headers={"X-Request-ID": "mine"})
     httpx2.get(f"{server.url}/nowhere")
+    httpx2.post(f"{server.url}/predict", content=bytes(20_000_000))
     server.stop()
     lines = [json.loads(line) for line in server.log if line.startswith("{")]
-    first, second = lines
+    first, second, refused = lines
     assert first.pop("milliseconds") > 0
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", first.pop("time"))
     assert first == {
@@ -132,6 +134,8 @@ def test_each_request_is_one_line_of_json(server: Server) -> None:
         "status": 200,
     }
     assert (second["path"], second["status"]) == ("/nowhere", 404)
+    assert refused["status"] == 413
+    assert refused["milliseconds"] < 1000 * LINGER_SECONDS  # that the connection is held open is not the answer's time
 
 
 def test_no_path_breaks_a_line_or_speaks_to_a_terminal() -> None:
