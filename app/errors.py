@@ -8,6 +8,7 @@
     ├── BodyTimeout        408   the body did not arrive in time
     ├── BodyTooLarge       413   over the byte limit
     ├── ImageTooLarge      413   over the pixel limit
+    ├── ContentEncoding    415   compressed on the way
     ├── ImageFormat        415   not PNG, JPEG, WebP, BMP or GIF
     ├── BatchTooLarge      422   more images than one request may hold
     ├── ImageMissing       422   no image where one was expected
@@ -67,6 +68,11 @@ class BodyTooLarge(Problem):
 
 class ImageTooLarge(Problem):
     status, code, title = 413, "image-too-large", "The image has too many pixels"
+
+
+class ContentEncoding(Problem):
+    status, code, title = 415, "content-encoding", "The request body is compressed"
+    headers: ClassVar = {"Accept-Encoding": "identity"}
 
 
 class ImageFormat(Problem):

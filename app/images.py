@@ -1,5 +1,6 @@
 """From uploaded bytes to the 28 x 28 pixels that the network reads: light ink on a dark ground."""
 
+import re
 from io import BytesIO
 from typing import NamedTuple
 
@@ -39,6 +40,10 @@ GROUND_SPREAD = 3
 _MEMORY: dict[type[ImageFile], int] = {WebPImageFile: 4}
 """Times as much for each pixel as in other formats: the decoder keeps copies of the whole."""
 
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+"""Of a JPEG, with a length after it, but for the end of the image"""
+_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+
 _FRAME = np.pad(np.zeros([side - 2 * FRAME for side in IMAGE_SHAPE], np.bool_), FRAME, constant_values=True)
 
 
@@ -64,7 +69,7 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False) -> DigitImage:
     if not data:
         raise ImageMissing("The file is empty. Send an image.")
     plugin = _plugin_for(data)
-    if plugin is JpegImageFile and data.count(b"\xff\xda") > MAX_SCANS:
+    if plugin is JpegImageFile and _count_scans(data) > MAX_SCANS:
         raise ImageUnreadable(f"The JPEG image has more than {MAX_SCANS} scans. Save it again as a plain one.")
     if plugin is None:
         raise ImageFormat("The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.")
@@ -146,6 +151,16 @@ def _plugin_for(data: bytes) -> type[ImageFile] | None:
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return WebPImageFile
     return None
+
+
+def _count_scans(data: bytes) -> int:
+    """Scans up to the end of a JPEG: what follows, as the film of a phone's live photo, is none of it."""
+    scans, position = 0, 0
+    while (marker := _MARKER.search(data, position)) and marker[0] != _END_OF_IMAGE:
+        scans += marker[0] == _START_OF_SCAN
+        length = data[marker.end() : marker.end() + 2]
+        position = marker.end() + int.from_bytes(length)
+    return scans
 
 
 def _to_grey(image: Image.Image) -> Grey:

@@ -5,10 +5,9 @@ from typing import Any
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.requests import ClientDisconnect, Request
 
-from app.errors import BatchTooLarge, ImageMissing, Problem
+from app.errors import BatchTooLarge, ContentEncoding, ImageMissing, Problem
 
 FIELD = "file"
 BATCH_FIELD = "files"
@@ -45,11 +44,17 @@ def batch_body(max_batch: int) -> dict[str, Any]:
     return {"required": True, "content": {"multipart/form-data": form_schema(BATCH_FIELD, files)}}
 
 
-async def read_body(receive: Receive) -> bytes:
-    """Collect a body in memory: `app.limits` bounds it. Raises BodyTooLarge, BodyTimeout or ClientDisconnect."""
+async def read_body(request: Request) -> bytes:
+    """Collect a body in memory: `app.limits` bounds it.
+
+    Raises ContentEncoding, BodyTooLarge, BodyTimeout or ClientDisconnect.
+    """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise ContentEncoding("The body is compressed. Send it as it is; images are compressed already.")
     chunks: list[bytes] = []
     while True:
-        message = await receive()
+        message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         chunks.append(message.get("body", b""))
@@ -57,10 +62,10 @@ async def read_body(receive: Receive) -> bytes:
             return b"".join(chunks)
 
 
-async def read_upload(headers: Headers, receive: Receive) -> bytes:
+async def read_upload(request: Request) -> bytes:
     """Read the uploaded file. Raises ImageMissing if there is none, and what `read_body` does."""
-    body = await read_body(receive)
-    boundary = _boundary(headers)
+    body = await read_body(request)
+    boundary = _boundary(request.headers)
     if boundary is None:
         if not body:
             raise ImageMissing(f'The body is empty. Send an image as the body or in the form field "{FIELD}".')
@@ -73,10 +78,10 @@ async def read_upload(headers: Headers, receive: Receive) -> bytes:
     return images[0]
 
 
-async def read_batch(headers: Headers, receive: Receive, max_batch: int) -> list[bytes]:
+async def read_batch(request: Request, max_batch: int) -> list[bytes]:
     """Read all uploaded files. Raises ImageMissing, BatchTooLarge, and what `read_body` does."""
-    body = await read_body(receive)
-    boundary = _boundary(headers)
+    body = await read_body(request)
+    boundary = _boundary(request.headers)
     if boundary is None:
         raise ImageMissing(f'The body is no form. Send a multipart form with each image in a field "{BATCH_FIELD}".')
     too_many = BatchTooLarge(f"The form has more than {max_batch} images. Send them in several requests.")

@@ -126,7 +126,7 @@ def _model_router(service: Service, prefix: str, known: Sequence[Callable[..., A
 
 async def answer_inference(service: Service, request: Request) -> Response:
     """The answer to an inference request. Raises InvalidInference, and what `read_body` does."""
-    sent = await read_body(request.receive)
+    sent = await read_body(request)
     header_length = request.headers.get(HEADER_LENGTH)
     size = len(sent) if header_length is None else len(sent) // INLINE_BINARY
     inference = await service.run(size, read_inference, sent, header_length)

@@ -84,7 +84,7 @@ def router(service: Service) -> APIRouter:
         Send one image as to `/predict`. Back comes the picture that the network saw, enlarged: orange pixels spoke
         for 3, blue ones for 7 (gradient x input).
         """
-        image = await service.read(await read_upload(request.headers, request.receive), fit)
+        image = await service.read(await read_upload(request), fit)
         return Response(draw(service.classifier.parameters, image.pixels, colors), media_type="image/png")
 
     return router
@@ -92,14 +92,14 @@ def router(service: Service) -> APIRouter:
 
 async def answer_one(service: Service, request: Request, fit: bool) -> Response:
     """The answer to a request with one image. Raises what `read_upload` and `Service.read` do."""
-    image = await service.read(await read_upload(request.headers, request.receive), fit)
+    image = await service.read(await read_upload(request), fit)
     answer = prediction_response(await service.classify_one(image), image, service.metadata)
     return Response(answer, media_type="application/json")
 
 
 async def answer_batch(service: Service, request: Request, fit: bool) -> Response:
     """The answer to a request with several images. Raises what `read_batch` does."""
-    uploads = await read_batch(request.headers, request.receive, service.settings.max_batch)
+    uploads = await read_batch(request, service.settings.max_batch)
     read = await service.read_all(uploads, fit)
     path, request_id = request.url.path, request.state.request_id
     images = [problem_document(image, path, request_id) if isinstance(image, Problem) else image for image in read]

@@ -202,6 +202,14 @@ def test_a_jpeg_of_very_many_scans_is_refused_unread() -> None:
     assert refused(data[:-2] + 100 * scan + data[-2:], ImageUnreadable) == detail
 
 
+def test_a_film_behind_a_jpeg_is_no_part_of_it(ink: NDArray[np.uint8]) -> None:
+    """As phones append one to a live photo; in it, every 65,536th pair of bytes looks like the start of a scan."""
+    exif = b"Exif\0\0 nonsense" + 200 * b"\xff\xda\xff\xd9"
+    photo = encode(Image.fromarray(ink), "JPEG", exif=exif)
+    film = np.random.default_rng(0).bytes(11_000_000)
+    assert (read(photo + film).pixels == read(photo).pixels).all()
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])
 def test_an_image_cut_in_its_first_half_is_unreadable(ink: NDArray[np.uint8], kind: str) -> None:
     data = encode(Image.fromarray(ink), kind)

@@ -1,5 +1,6 @@
 """`POST /predict` on a real socket, with the committed weights."""
 
+import gzip
 import io
 import socket
 from collections.abc import Iterator
@@ -113,6 +114,15 @@ def test_a_text_file_is_no_image(client: httpx2.Client) -> None:
         "The file is not an image of a known format",
         "The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.",
     )
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain"])
+def test_a_compressed_body_is_refused(client: httpx2.Client, path: str) -> None:
+    response = client.post(path, content=gzip.compress(SEVEN), headers={"Content-Encoding": "gzip"})
+    detail = "The body is compressed. Send it as it is; images are compressed already."
+    assert_problem(response, 415, "content-encoding", "The request body is compressed", detail)
+    assert response.headers["accept-encoding"] == "identity"
+    assert client.post("/predict", content=SEVEN, headers={"Content-Encoding": "Identity"}).status_code == 200
 
 
 def test_an_empty_body_is_no_image(client: httpx2.Client) -> None:
