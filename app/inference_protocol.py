@@ -69,7 +69,7 @@ class RequestInput(_Document):
     name: str = Field(examples=[INPUT])
     shape: list[Annotated[int, Field(ge=-1, le=MOST_IMAGES)]] = Field(max_length=3, examples=[[1, *IMAGE_SHAPE]])
     datatype: str = Field(description="UINT8 with the shape [n, 28, 28], or FP32 with [n, 784]", examples=["UINT8"])
-    parameters: InputParameters = InputParameters()
+    parameters: InputParameters | None = None
     data: list[Any] | None = Field(None, description="nested or flat; absent from a binary tensor")
 
 
@@ -77,14 +77,14 @@ class RequestOutput(_Document):
     """One output that is wanted."""
 
     name: str = Field(examples=["digit"])
-    parameters: OutputParameters = OutputParameters()
+    parameters: OutputParameters | None = None
 
 
 class InferenceRequest(_Document):
     """Images to classify: light ink on a dark ground, 0 to 255 as UINT8 or 0 to 1 as FP32."""
 
     id: str | None = Field(None, description="comes back in the answer")
-    parameters: RequestParameters = RequestParameters()
+    parameters: RequestParameters | None = None
     inputs: list[RequestInput] = Field(max_length=1)
     outputs: list[RequestOutput] | None = Field(None, max_length=len(OUTPUTS), description="all, if none are named")
 
@@ -215,7 +215,7 @@ def _flat(data: list[Any], shape: list[int]) -> list[Any]:
 
 
 def _from_binary(tensor: RequestInput, dtype: type[np.generic], binary: bytes) -> NDArray[Any]:
-    size = tensor.parameters.binary_data_size
+    size = (tensor.parameters or InputParameters()).binary_data_size
     if size is None:
         raise InvalidInference("The input has neither data nor a binary_data_size.")
     if size != len(binary):
@@ -231,14 +231,15 @@ def write_inference(
     """The body of the answer, and how many of its bytes are JSON if binary tensors follow."""
     arrays = dict(zip(OUTPUTS, (predictions.probabilities, predictions.digits, predictions.confident), strict=True))
     wanted = request.outputs or [RequestOutput(name=name) for name in OUTPUTS]
+    all_binary = (request.parameters or RequestParameters()).binary_data_output
     outputs: list[dict[str, Any]] = []
     binaries: list[bytes] = []
     for output in wanted:
         datatype, dtype, _ = OUTPUTS[output.name]
         array = arrays[output.name]
         described: dict[str, Any] = {"name": output.name, "datatype": datatype, "shape": list(array.shape)}
-        as_binary = output.parameters.binary_data
-        if request.parameters.binary_data_output if as_binary is None else as_binary:
+        as_binary = (output.parameters or OutputParameters()).binary_data
+        if all_binary if as_binary is None else as_binary:
             binaries.append(array.astype(dtype).tobytes())
             described["parameters"] = {"binary_data_size": len(binaries[-1])}
         else:

@@ -127,6 +127,15 @@ def test_an_answer_says_nothing_of_what_was_not_asked(client: httpx2.Client) -> 
     assert "id" not in answer.json()
 
 
+def test_null_is_as_good_as_nothing(client: httpx2.Client) -> None:
+    """In the words of a client that writes every field, whether it has something to say or not."""
+    request = {"id": None, "parameters": None, "inputs": [BLANK | {"parameters": None}]}
+    plain = client.post(INFER, json={"inputs": [BLANK]}).json()
+    assert client.post(INFER, json=request | {"outputs": None}).json() == plain
+    outputs = [{"name": output["name"], "parameters": None} for output in plain["outputs"]]
+    assert client.post(INFER, json=request | {"outputs": outputs}).json() == plain
+
+
 def test_outputs_may_be_wanted_binary_at_once(client: httpx2.Client) -> None:
     request = {"inputs": [BLANK], "parameters": {"binary_data_output": True}}
     request["outputs"] = [{"name": "digit", "parameters": {"binary_data": False}}, {"name": "probabilities"}]
