@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__
 from app.authentication import HEADER
 from app.classifier.weights import load
+from app.inference_protocol import HEADER_LENGTH
 from app.limits import Limits
 from app.observability import Observability
 from app.problems import add_problem_handlers
@@ -50,8 +51,8 @@ def add_layers(api: ASGIApp, service: Service) -> ASGIApp:
             app,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type", HEADER, "X-Request-ID"],
-            expose_headers=["X-Request-ID"],
+            allow_headers=["Content-Type", HEADER, HEADER_LENGTH, "X-Request-ID"],
+            expose_headers=["Retry-After", HEADER_LENGTH, "X-Request-ID"],
         )
     return Observability(app, service.metrics, settings.access_log)
 

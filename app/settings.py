@@ -60,4 +60,7 @@ class Settings(BaseSettings):
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return [origin for part in value.split(",") if (origin := part.strip())] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        # A browser's Origin has no path, not even its slash.
+        return [origin for part in value.split(",") if (origin := part.strip().rstrip("/"))]

@@ -159,13 +159,18 @@ def test_the_access_log_can_be_turned_off() -> None:
 def test_pages_from_elsewhere_may_call_only_if_the_settings_say_so(client: httpx2.Client) -> None:
     asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
     assert client.options("/predict", headers=asked).status_code == 405
-    with serve("--cors-origins", "https://a.example, https://b.example") as server:
+    with serve("--cors-origins", "https://a.example, https://b.example/") as server:
         for origin in ("https://a.example", "https://b.example"):
             preflight = httpx2.options(f"{server.url}/predict", headers=asked | {"Origin": origin})
             assert preflight.status_code == 200
             assert preflight.headers["access-control-allow-origin"] == origin
             answer = httpx2.post(f"{server.url}/predict", content=SEVEN, headers={"Origin": origin})
             assert answer.headers["access-control-allow-origin"] == origin
+            exposed = answer.headers["access-control-expose-headers"].split(", ")
+            assert set(exposed) == {"Retry-After", "Inference-Header-Content-Length", "X-Request-ID"}
+        for header in ("X-API-Key", "X-Request-ID", "Inference-Header-Content-Length"):
+            wanted = asked | {"Access-Control-Request-Headers": header.lower()}
+            assert httpx2.options(f"{server.url}/predict", headers=wanted).status_code == 200
         preflight = httpx2.options(f"{server.url}/predict", headers=asked | {"Origin": "https://c.example"})
         assert preflight.status_code == 400
         assert "access-control-allow-origin" not in preflight.headers
