@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.classifier.weights import DEFAULT_PATH
@@ -46,7 +47,6 @@ class Settings(BaseSettings):
     graceful_shutdown_seconds: int = Field(10, ge=0, description="how long requests may still take after that")
     api_key: SecretStr | None = Field(
         None,
-        min_length=1,
         description="clients must send it as X-API-Key; better set in the environment, since others see a command line",
     )
     cors_origins: Annotated[list[str], NoDecode] = Field(
@@ -64,3 +64,10 @@ class Settings(BaseSettings):
             return value
         # A browser's Origin has no path, not even its slash.
         return [origin for part in value.split(",") if (origin := part.strip().rstrip("/"))]
+
+    @field_validator("api_key")
+    @classmethod
+    def _not_empty(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value():
+            raise PydanticCustomError("empty", "It is empty. Give it a value, or leave it out to let everybody in")
+        return value

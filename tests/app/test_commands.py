@@ -28,6 +28,14 @@ def test_a_bad_setting_stops_the_start_with_one_sentence() -> None:
     assert ended.stderr == "The setting port cannot be used: Input should be less than or equal to 65535.\n"
 
 
+def test_an_empty_api_key_stops_the_start() -> None:
+    """It is no key, and whoever set it wanted one: most likely a variable that is not there."""
+    sentence = "It is empty. Give it a value, or leave it out to let everybody in."
+    for ended in (run("--api-key="), run(THREE_OR_SEVEN_API_KEY="")):
+        assert ended.returncode == 1
+        assert ended.stderr == f"The setting api_key cannot be used: {sentence}\n"
+
+
 def test_an_unknown_option_is_refused() -> None:
     ended = run("--prot", "80")
     assert ended.returncode == 2
