@@ -26,6 +26,10 @@ Part = tuple[str, bytes]
 """Name and content"""
 
 
+NO_IMAGES = frozenset({"application/json", "application/x-www-form-urlencoded"})
+"""What bodies for other services are called. Such a body may be an image even so: curl calls what it sends a form."""
+
+
 def form_schema(field: str, content: dict[str, Any]) -> dict[str, Any]:
     """The OpenAPI description of a form with one field."""
     return {"schema": {"type": "object", "required": [field], "properties": {field: content}}}
@@ -76,6 +80,12 @@ async def read_upload(request: Request) -> bytes:
     if len(images) != 1:
         raise ImageMissing(f'The form has {_names(parts)}. Send one image in the field "{FIELD}".')
     return images[0]
+
+
+def mistaken_kind(headers: Headers) -> str | None:
+    """The Content-Type of a body if it is none that images come in; None if it may be one."""
+    content_type, _ = parse_options_header(headers.get("content-type", ""))
+    return content_type if content_type in NO_IMAGES else None
 
 
 async def read_batch(request: Request, max_batch: int) -> list[bytes]:

@@ -28,7 +28,7 @@ from app.images import DigitImage
 from app.problems import problem_document
 from app.schemas import BatchResponse, PredictionResponse, batch_response, prediction_response, problem_responses
 from app.service import Service
-from app.uploads import REQUEST_BODY, batch_body, read_batch, read_upload
+from app.uploads import FIELD, REQUEST_BODY, batch_body, mistaken_kind, read_batch, read_upload
 
 OF_REQUESTS = (Unauthorized, BodyTimeout, BodyTooLarge, ImageMissing, Overloaded)
 OF_IMAGES = (ImageTooLarge, ImageFormat, ImageUnreadable, ImageSize, ImageBlank)
@@ -84,7 +84,7 @@ def router(service: Service) -> APIRouter:
         Send one image as to `/predict`. Back comes the picture that the network saw, enlarged: orange pixels spoke
         for 3, blue ones for 7 (gradient x input).
         """
-        image = await service.read(await read_upload(request), fit)
+        image = await _read_one(service, request, fit)
         return Response(draw(service.classifier.parameters, image.pixels, colors), media_type="image/png")
 
     return router
@@ -92,7 +92,7 @@ def router(service: Service) -> APIRouter:
 
 async def answer_one(service: Service, request: Request, fit: bool) -> Response:
     """The answer to a request with one image. Raises what `read_upload` and `Service.read` do."""
-    image = await service.read(await read_upload(request), fit)
+    image = await _read_one(service, request, fit)
     answer = prediction_response(await service.classify_one(image), image, service.metadata)
     return Response(answer, media_type="application/json")
 
@@ -106,3 +106,15 @@ async def answer_batch(service: Service, request: Request, fit: bool) -> Respons
     pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
     predictions = await service.classify(np.array(pixels, np.uint8).reshape(len(pixels), *IMAGE_SHAPE))
     return Response(batch_response(predictions, images, service.metadata), media_type="application/json")
+
+
+async def _read_one(service: Service, request: Request, fit: bool) -> DigitImage:
+    """The image of a request. Whoever sent another kind of document hears of the ways to send an image."""
+    upload = await read_upload(request)
+    try:
+        return await service.read(upload, fit)
+    except ImageFormat:
+        if kind := mistaken_kind(request.headers):
+            way = f'in the field "{FIELD}" of a multipart form, or bare as the body'
+            raise ImageFormat(f"The body is no image, but {kind}. Send a PNG, JPEG, WebP, BMP or GIF {way}.") from None
+        raise

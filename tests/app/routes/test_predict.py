@@ -125,6 +125,19 @@ def test_a_compressed_body_is_refused(client: httpx2.Client, path: str) -> None:
     assert client.post("/predict", content=SEVEN, headers={"Content-Encoding": "Identity"}).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/predict", "/explain", "/predict?fit=true"])
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+def test_a_document_of_another_kind_is_told_how_images_are_sent(client: httpx2.Client, path: str, kind: str) -> None:
+    assert_problem(
+        client.post(path, content=b'{"file": "iVBORw0KGgo="}', headers={"Content-Type": f"{kind}; charset=utf-8"}),
+        415,
+        "image-format",
+        "The file is not an image of a known format",
+        f"The body is no image, but {kind}. Send a PNG, JPEG, WebP, BMP or GIF"
+        ' in the field "file" of a multipart form, or bare as the body.',
+    )
+
+
 def test_an_empty_body_is_no_image(client: httpx2.Client) -> None:
     detail = 'The body is empty. Send an image as the body or in the form field "file".'
     assert_problem(client.post("/predict"), *MISSING, detail)
