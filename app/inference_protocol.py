@@ -118,6 +118,25 @@ class ServerMetadata(BaseModel):
     extensions: list[str] = ["binary_tensor_data"]
 
 
+class Liveness(BaseModel):
+    """That the server runs."""
+
+    live: bool
+
+
+class Readiness(BaseModel):
+    """Whether the server can predict."""
+
+    ready: bool
+
+
+class ModelReadiness(BaseModel):
+    """Whether the model can predict."""
+
+    name: str
+    ready: bool
+
+
 class ResponseOutput(BaseModel):
     """One tensor."""
 

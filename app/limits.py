@@ -9,7 +9,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.errors import BodyTimeout, BodyTooLarge, Overloaded
 from app.problems import refuse
 
-ALWAYS_ANSWERED = frozenset({"/livez", "/readyz", "/health", "/metrics", "/v2/health/live", "/v2/health/ready"})
+ALWAYS_ANSWERED = frozenset(
+    {
+        "/livez",
+        "/readyz",
+        "/health",
+        "/metrics",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v2/models/three-or-seven/ready",
+        "/v2/models/three-or-seven/versions/1.0.0/ready",
+    }
+)
 """What tells how the service is must answer above all when it has too much to do."""
 
 SWALLOWED_BYTES = 64 * 1024

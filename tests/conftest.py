@@ -12,11 +12,19 @@ import pooch
 import pytest
 from PIL import Image
 
+from app.classifier.weights import DEFAULT_PATH, load
 from model_training.data import DataError, Digits, Mnist, load_mnist
 from tests.serving import serve
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data"
+
+_MODEL = "/v2/models/three-or-seven"
+HEALTH = [
+    *("/livez", "/readyz", "/health", "/metrics", "/v2/health/live", "/v2/health/ready"),
+    *(f"{_MODEL}/ready", f"{_MODEL}/versions/{load(DEFAULT_PATH).metadata.version}/ready"),
+]
+"""What needs no API key, and is answered when nothing else is."""
 
 
 def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:

@@ -14,12 +14,15 @@ from app.inference_protocol import (
     InferenceError,
     InferenceRequest,
     InferenceResponse,
+    Liveness,
     ModelMetadata,
+    ModelReadiness,
+    Readiness,
     ServerMetadata,
     read_inference,
     write_inference,
 )
-from app.routes.health import is_draining
+from app.routes.health import draining_answer, is_ready
 from app.schemas import inlined
 from app.service import Service
 from app.uploads import read_body
@@ -63,16 +66,14 @@ def router(service: Service) -> APIRouter:
         return ServerMetadata(name="three-or-seven", version=__version__)
 
     @router.get("/v2/health/live")
-    async def server_live() -> dict[str, bool]:
+    async def server_live() -> Liveness:
         """The process answers."""
-        return {"live": True}
+        return Liveness(live=True)
 
-    @router.get("/v2/health/ready", responses={503: {"description": "Draining: it is about to stop"}})
-    async def server_ready(request: Request, response: Response) -> dict[str, bool]:
+    @router.get("/v2/health/ready", responses=draining_answer(Readiness))
+    async def server_ready(request: Request, response: Response) -> Readiness:
         """The service can predict."""
-        draining = is_draining(request)
-        response.status_code = 503 if draining else 200
-        return {"ready": not draining}
+        return Readiness(ready=is_ready(request, response))
 
     async def known_model(model: Annotated[str, Path(json_schema_extra={"enum": [name]})]) -> None:
         if model != name:
@@ -88,26 +89,26 @@ def router(service: Service) -> APIRouter:
 
 
 def _model_router(service: Service, prefix: str, known: Sequence[Callable[..., Awaitable[None]]]) -> APIRouter:
-    """Routes of a model, under a path whose parameters must be known."""
-    dependencies = [*guard(service.settings.api_key), *map(Depends, known)]
-    router = APIRouter(prefix=prefix, tags=TAGS, dependencies=dependencies)
+    """Routes of a model, under a path whose parameters must be known. All but its health want the API key."""
+    router = APIRouter(prefix=prefix, tags=TAGS)
+    free = [*map(Depends, known)]
+    guarded = [*guard(service.settings.api_key), *free]
     name, version = service.metadata.name, service.metadata.version
     errors = _errors(Unauthorized, UnknownModel, Overloaded)
 
-    @router.get("", responses=errors)
+    @router.get("", dependencies=guarded, responses=errors)
     async def model_metadata() -> ModelMetadata:
         """What the model takes and gives."""
         return ModelMetadata(name=name, versions=[version])
 
-    @router.get("/ready", responses=errors)
-    async def model_ready(request: Request, response: Response) -> dict[str, str | bool]:
+    @router.get("/ready", dependencies=free, responses=_errors(UnknownModel) | draining_answer(ModelReadiness))
+    async def model_ready(request: Request, response: Response) -> ModelReadiness:
         """The model can predict."""
-        draining = is_draining(request)
-        response.status_code = 503 if draining else 200
-        return {"name": name, "ready": not draining}
+        return ModelReadiness(name=name, ready=is_ready(request, response))
 
     @router.post(
         "/infer",
+        dependencies=guarded,
         response_model=InferenceResponse,
         responses=errors
         | _errors(InvalidInference, BodyTimeout, BodyTooLarge)

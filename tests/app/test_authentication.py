@@ -4,7 +4,7 @@ import httpx2
 import pytest
 
 from tests.app.problems import assert_problem
-from tests.conftest import DATA
+from tests.conftest import DATA, HEALTH
 from tests.serving import serve
 
 SEVEN = (DATA / "seven.png").read_bytes()
@@ -38,10 +38,7 @@ def test_with_the_key_there_is(guarded: httpx2.Client) -> None:
     assert guarded.get("/model").status_code == 401
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/livez", "/readyz", "/health", "/v2/health/live", "/v2/health/ready", "/metrics", "/docs", "/openapi.json"],
-)
+@pytest.mark.parametrize("path", [*HEALTH, "/docs", "/openapi.json"])
 def test_health_figures_and_documentation_need_none(guarded: httpx2.Client, path: str) -> None:
     assert guarded.get(path).status_code == 200
 

@@ -16,7 +16,7 @@ from app.limits import LARGEST_BODIES
 from app.protocol import HEAD_SECONDS
 from app.settings import Settings
 from tests.app.problems import assert_problem
-from tests.conftest import DATA
+from tests.conftest import DATA, HEALTH
 from tests.serving import Server, serve
 
 SEVEN = (DATA / "seven.png").read_bytes()
@@ -107,7 +107,7 @@ def test_more_requests_than_the_limit_are_refused_and_health_is_not(server: Serv
         assert httpx2.get(f"{server.url}/v2").json() == {
             "error": "The service has 2 requests in hand. Try again in a second."
         }
-        for path in ("/livez", "/readyz", "/health", "/metrics", "/v2/health/live", "/v2/health/ready"):
+        for path in HEALTH:
             assert httpx2.get(f"{server.url}{path}").status_code == 200
     time.sleep(0.3)
     assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7

@@ -115,6 +115,8 @@ def test_while_it_drains_it_says_so_and_answers_on() -> None:
         ready = httpx2.get(f"{server.url}/readyz")
         assert (ready.status_code, ready.json()) == (503, {"status": "draining"})
         assert httpx2.get(f"{server.url}/v2/health/ready").json() == {"ready": False}
+        ready = httpx2.get(f"{server.url}/v2/models/three-or-seven/ready")
+        assert (ready.status_code, ready.json()) == (503, {"name": "three-or-seven", "ready": False})
         answer = httpx2.post(f"{server.url}/predict", content=SEVEN)
         assert answer.json()["digit"] == 7
         assert answer.headers["connection"] == "close"
