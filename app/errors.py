@@ -10,12 +10,14 @@
     ├── ImageTooLarge      413   over the pixel limit
     ├── ContentEncoding    415   compressed on the way
     ├── ImageFormat        415   not PNG, JPEG, WebP, BMP or GIF
+    ├── InvalidParameter   422   a query that says what none may say
     ├── BatchTooLarge      422   more images than one request may hold
     ├── ImageMissing       422   no image where one was expected
     ├── ImageUnreadable    422   truncated or corrupt
     ├── ImageSize          422   not 28 x 28
     ├── ImageBlank         422   no ink
     ├── HeadTooLarge       431   more headers than anybody needs
+    ├── InternalError      500   a fault of the service
     └── Overloaded         503   more requests at once than the service takes
 
 A problem knows nothing of HTTP frameworks: `app.problems` turns it into a response.
@@ -79,6 +81,10 @@ class ImageFormat(Problem):
     status, code, title = 415, "image-format", "The file is not an image of a known format"
 
 
+class InvalidParameter(Problem):
+    status, code, title = 422, "validation", "A parameter is not valid"
+
+
 class BatchTooLarge(Problem):
     status, code, title = 422, "batch-too-large", "The request holds too many images"
 
@@ -101,6 +107,10 @@ class ImageBlank(Problem):
 
 class HeadTooLarge(Problem):
     status, code, title = 431, "head-too-large", "The head of the request is too large"
+
+
+class InternalError(Problem):
+    status, code, title = 500, "internal", "The service failed"
 
 
 class Overloaded(Problem):

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from app.errors import Problem
+from app.errors import InternalError, InvalidParameter, Problem
 from app.schemas import ProblemDocument
 
 
@@ -38,30 +38,42 @@ async def refuse(error: Exception, scope: Scope, receive: Receive, send: Send) -
 async def _handle(request: Request, error: Exception) -> Response:
     headers: Mapping[str, str] | None = None
     match error:
-        case Problem():
-            status, code, title, detail = error.status, error.code, error.title, error.detail
-            headers = error.headers
         case HTTPException():
             status, title, headers = error.status_code, responses.get(error.status_code, "Error"), error.headers
             code = title.lower().replace(" ", "-")
             detail = _EXPLANATIONS.get(status, title) if error.detail == title else error.detail
-        case RequestValidationError():
-            status, code, title = 422, "validation", "A parameter is not valid"
-            detail = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()) + "."
         case ClientDisconnect():  # nobody is left to read this, and it is no fault to be logged
             status, code, title, detail = 400, "client-disconnect", "The client left", "The body did not arrive whole."
         case _:
-            status, code, title = 500, "internal", "The service failed"
-            detail = "This is a fault of the service, not of the request. Its log says more beside the request id."
-    if (request.url.path + "/").startswith("/v2/"):
+            problem = _problem(error)
+            status, code, title, detail = problem.status, problem.code, problem.title, problem.detail
+            headers = problem.headers
+    if speaks_protocol(request.url.path):
         return JSONResponse({"error": detail}, status, headers)
     document = _document(status, code, title, detail, request.url.path, request.state.request_id)
     return ProblemResponse(document.model_dump(), status, headers)
 
 
+def speaks_protocol(path: str) -> bool:
+    """Whether refusals under this path are the Open Inference Protocol's."""
+    return (path + "/").startswith("/v2/")
+
+
 def problem_document(problem: Problem, instance: str, request_id: str) -> ProblemDocument:
     """The document alone, for a problem with a part of the request, or with what is none."""
     return _document(problem.status, problem.code, problem.title, problem.detail, instance, request_id)
+
+
+def _problem(error: Exception) -> Problem:
+    """The error itself, or what stands for it."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            return InvalidParameter(
+                "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()) + "."
+            )
+    return InternalError("This is a fault of the service, not of the request. Its log says more beside the request id.")
 
 
 def _document(status: int, code: str, title: str, detail: str, instance: str, request_id: str) -> ProblemDocument:
