@@ -10,6 +10,7 @@ from app.classifier.weights import load
 from app.inference_protocol import HEADER_LENGTH
 from app.limits import Limits
 from app.observability import Observability
+from app.openapi import HEADERS, REQUEST_ID_HEADER, Api
 from app.problems import add_problem_handlers
 from app.routes import health, inference_protocol, model, pages, predict
 from app.selftest import check
@@ -27,7 +28,7 @@ def create_app(settings: Settings) -> ASGIApp:
 
 def create_api(service: Service) -> FastAPI:
     """All routes, and the OpenAPI schema of them."""
-    api = FastAPI(
+    api = Api(
         title="Three or Seven",
         summary="Tells a handwritten 3 from a 7.",
         version=__version__,
@@ -51,8 +52,8 @@ def add_layers(api: ASGIApp, service: Service) -> ASGIApp:
             app,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type", HEADER, HEADER_LENGTH, "X-Request-ID"],
-            expose_headers=["Retry-After", HEADER_LENGTH, "X-Request-ID"],
+            allow_headers=["Content-Type", HEADER, HEADER_LENGTH, REQUEST_ID_HEADER],
+            expose_headers=list(HEADERS),
         )
     return Observability(app, service.metrics, settings.access_log)
 

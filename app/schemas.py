@@ -9,11 +9,14 @@ from pydantic_core import to_json
 from app.classifier import Prediction, Predictions
 from app.classifier.network import Parameters
 from app.classifier.weights import Metadata, Weights
-from app.errors import Problem
 from app.images import DigitImage
 
 PROBABILITY_DECIMALS = 6
 """float32 resolves no more than seven just below 1, and the last of them is rounding."""
+
+
+REQUEST_ID = "5b14b2ee63c14c8eae0d1ad3c8a6a5d3"
+"""For example."""
 
 
 class ImageInfo(BaseModel):
@@ -66,9 +69,7 @@ class ProblemDocument(BaseModel):
         examples=["The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats."],
     )
     instance: str = Field(description="path of the request", examples=["/predict"])
-    request_id: str = Field(
-        description="also in the X-Request-ID header and in the log", examples=["5b14b2ee63c14c8eae0d1ad3c8a6a5d3"]
-    )
+    request_id: str = Field(description="also in the X-Request-ID header and in the log", examples=[REQUEST_ID])
 
 
 class BatchEntry(BaseModel):
@@ -143,34 +144,6 @@ class Health(BaseModel):
     """How the service is."""
 
     status: str = Field(examples=["ready"])
-
-
-def problem_responses(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """Describe in the OpenAPI schema which problems a route answers with."""
-    responses: dict[int | str, dict[str, Any]] = {}
-    schema = ProblemDocument.model_json_schema()
-    for problem in problems:
-        earlier = responses.get(problem.status, {}).get("description")
-        responses[problem.status] = {
-            "description": f"{earlier} · {problem.title}" if earlier else problem.title,
-            "content": {"application/problem+json": {"schema": schema}},
-        }
-    return responses
-
-
-def inlined(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of a model, with those of its parts in their places: for where OpenAPI takes no references."""
-    schema = model.model_json_schema()
-    parts = schema.pop("$defs", {})
-
-    def resolved(node: Any) -> Any:
-        if isinstance(node, dict):
-            if "$ref" in node:
-                return resolved(parts[node["$ref"].rsplit("/", 1)[1]])
-            return {name: resolved(value) for name, value in node.items()}
-        return [resolved(value) for value in node] if isinstance(node, list) else node
-
-    return dict(resolved(schema))
 
 
 def _fields(prediction: Prediction, image: DigitImage) -> dict[str, Any]:

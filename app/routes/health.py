@@ -1,18 +1,21 @@
 """`/livez`, `/readyz` and `/metrics`, for whatever starts, watches and stops the service."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
+from app.openapi import Responses, shown
 from app.schemas import Health
 from app.service import Service
 
+FIGURE = 'predictions_total{confident="true",digit="7"} 42.0\n'
+"""One line of many."""
 
-def draining_answer(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
-    """Describe in the OpenAPI schema that a route tells so with this model."""
-    return {503: {"model": model, "description": "Draining: it is about to stop"}}
+
+def readiness(ready: BaseModel, draining: BaseModel) -> Responses:
+    """Describe in the OpenAPI schema what a route answers that asks `is_ready`."""
+    stopping = {"model": type(draining), "description": "Draining: it is about to stop"}
+    return {200: shown(ready), 503: stopping | shown(draining)}
 
 
 def is_ready(request: Request, response: Response) -> bool:
@@ -28,20 +31,23 @@ def is_ready(request: Request, response: Response) -> bool:
 def router(service: Service) -> APIRouter:
     """Routes that tell how this service is. They need no API key."""
     router = APIRouter(tags=["health"])
+    answers = readiness(Health(status="ready"), Health(status="draining"))
 
-    @router.get("/livez")
+    @router.get("/livez", responses={200: shown(Health(status="alive"))})
     async def livez() -> Health:
         """The process answers."""
         return Health(status="alive")
 
-    @router.get("/readyz", responses=draining_answer(Health))
-    @router.get("/health", responses=draining_answer(Health), name="health")
+    @router.get("/readyz", responses=answers)
+    @router.get("/health", responses=answers, name="health")
     async def readyz(request: Request, response: Response) -> Health:
         """The service can predict. It does not start unless it reads its test image right."""
         return Health(status="ready" if is_ready(request, response) else "draining")
 
     @router.get(
-        "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}, "description": "Figures"}}
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"example": FIGURE}}, "description": "Figures"}},
     )
     async def metrics() -> Response:
         """Figures for Prometheus, of all workers together."""

@@ -1,17 +1,23 @@
 """`/v2`: the Open Inference Protocol, so that clients of KServe, Triton and MLServer work unchanged."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from app import __version__
+from app import __version__, examples
 from app.authentication import guard
-from app.errors import BodyTimeout, BodyTooLarge, InvalidInference, Overloaded, Problem, Unauthorized, UnknownModel
+from app.errors import (
+    BodyTimeout,
+    BodyTooLarge,
+    ContentEncoding,
+    InvalidInference,
+    Overloaded,
+    Unauthorized,
+    UnknownModel,
+)
 from app.inference_protocol import (
     HEADER_LENGTH,
-    InferenceError,
     InferenceRequest,
     InferenceResponse,
     Liveness,
@@ -22,8 +28,8 @@ from app.inference_protocol import (
     read_inference,
     write_inference,
 )
-from app.routes.health import draining_answer, is_ready
-from app.schemas import inlined
+from app.openapi import HEADERS, inlined, problem_responses, shown
+from app.routes.health import is_ready, readiness
 from app.service import Service
 from app.uploads import read_body
 
@@ -35,16 +41,11 @@ INFER_PATHS = (MODEL + "/infer", MODEL_VERSION + "/infer")
 
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
+OF_MODELS = (Unauthorized, UnknownModel, Overloaded)
+OF_INFERENCE = (InvalidInference, BodyTimeout, BodyTooLarge, ContentEncoding)
+
 INLINE_BINARY = 64
 """Bytes of a binary request that take as long to read as one of JSON, at the least."""
-
-REQUEST_BODY = {
-    "required": True,
-    "content": {
-        "application/json": {"schema": inlined(InferenceRequest)},
-        "application/octet-stream": BINARY,
-    },
-}
 
 HEADER_LENGTH_PARAMETER = {
     "name": HEADER_LENGTH,
@@ -57,51 +58,67 @@ HEADER_LENGTH_PARAMETER = {
 
 def router(service: Service) -> APIRouter:
     """Routes that answer with this service."""
-    name, only_version = service.metadata.name, service.metadata.version
     router = APIRouter(tags=TAGS)
+    metadata = ServerMetadata(name="three-or-seven", version=__version__)
 
-    @router.get("/v2", dependencies=guard(service.settings.api_key), responses=_errors(Unauthorized, Overloaded))
+    @router.get(
+        "/v2",
+        dependencies=guard(service.settings.api_key),
+        responses=problem_responses("/v2", Unauthorized, Overloaded) | {200: shown(metadata)},
+    )
     async def server_metadata() -> ServerMetadata:
         """What the server is, and which extensions it knows."""
-        return ServerMetadata(name="three-or-seven", version=__version__)
+        return metadata
 
-    @router.get("/v2/health/live")
+    @router.get("/v2/health/live", responses={200: shown(Liveness(live=True))})
     async def server_live() -> Liveness:
         """The process answers."""
         return Liveness(live=True)
 
-    @router.get("/v2/health/ready", responses=draining_answer(Readiness))
+    @router.get("/v2/health/ready", responses=readiness(Readiness(ready=True), Readiness(ready=False)))
     async def server_ready(request: Request, response: Response) -> Readiness:
         """The service can predict."""
         return Readiness(ready=is_ready(request, response))
 
-    async def known_model(model: Annotated[str, Path(json_schema_extra={"enum": [name]})]) -> None:
-        if model != name:
-            raise UnknownModel(f"There is no model {model!r}; the only one is {name}.")
-
-    async def known_version(version: Annotated[str, Path(json_schema_extra={"enum": [only_version]})]) -> None:
-        if version != only_version:
-            raise UnknownModel(f"There is no version {version!r}; the only one is {only_version}.")
-
-    for prefix, known in ((MODEL, [known_model]), (MODEL_VERSION, [known_model, known_version])):
-        router.include_router(_model_router(service, prefix, known))
+    for prefix in (MODEL, MODEL_VERSION):
+        router.include_router(_model_router(service, prefix))
     return router
 
 
-def _model_router(service: Service, prefix: str, known: Sequence[Callable[..., Awaitable[None]]]) -> APIRouter:
-    """Routes of a model, under a path whose parameters must be known. All but its health want the API key."""
+def _model_router(service: Service, prefix: str) -> APIRouter:
+    """Routes of the model, under a path that names it. All but its health want the API key."""
     router = APIRouter(prefix=prefix, tags=TAGS)
-    free = [*map(Depends, known)]
-    guarded = [*guard(service.settings.api_key), *free]
     name, version = service.metadata.name, service.metadata.version
-    errors = _errors(Unauthorized, UnknownModel, Overloaded)
+    names = {"model": name, "version": version}
+    parameters = [_path_parameter(part, names[part]) for part in names if f"{{{part}}}" in prefix]
+    metadata = ModelMetadata(name=name, versions=[version])
 
-    @router.get("", dependencies=guarded, responses=errors)
+    async def known(request: Request) -> None:
+        """Raise UnknownModel if the path names another model or version."""
+        for part, sent in request.path_params.items():
+            if sent != names[part]:
+                raise UnknownModel(f"There is no {part} {sent!r}; the only one is {names[part]}.")
+
+    free = [Depends(known)]
+    guarded = [*guard(service.settings.api_key), *free]
+
+    @router.get(
+        "",
+        dependencies=guarded,
+        responses=problem_responses(prefix, *OF_MODELS) | {200: shown(metadata)},
+        openapi_extra={"parameters": parameters},
+    )
     async def model_metadata() -> ModelMetadata:
         """What the model takes and gives."""
-        return ModelMetadata(name=name, versions=[version])
+        return metadata
 
-    @router.get("/ready", dependencies=free, responses=_errors(UnknownModel) | draining_answer(ModelReadiness))
+    @router.get(
+        "/ready",
+        dependencies=free,
+        responses=problem_responses(prefix, UnknownModel)
+        | readiness(ModelReadiness(name=name, ready=True), ModelReadiness(name=name, ready=False)),
+        openapi_extra={"parameters": parameters},
+    )
     async def model_ready(request: Request, response: Response) -> ModelReadiness:
         """The model can predict."""
         return ModelReadiness(name=name, ready=is_ready(request, response))
@@ -110,10 +127,8 @@ def _model_router(service: Service, prefix: str, known: Sequence[Callable[..., A
         "/infer",
         dependencies=guarded,
         response_model=InferenceResponse,
-        responses=errors
-        | _errors(InvalidInference, BodyTimeout, BodyTooLarge)
-        | {200: {"content": {"application/octet-stream": BINARY}}},
-        openapi_extra={"requestBody": REQUEST_BODY, "parameters": [HEADER_LENGTH_PARAMETER]},
+        responses=problem_responses(prefix, *OF_MODELS, *OF_INFERENCE) | {200: _answer(service)},
+        openapi_extra={"requestBody": _request_body(), "parameters": [*parameters, HEADER_LENGTH_PARAMETER]},
     )
     async def infer(request: Request) -> Response:
         """Classify images: light ink on a dark ground.
@@ -139,8 +154,18 @@ async def answer_inference(service: Service, request: Request) -> Response:
     return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})
 
 
-def _errors(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    errors: dict[int | str, dict[str, Any]] = {
-        422: {"model": InferenceError, "description": "A parameter is not valid"}
-    }
-    return errors | {problem.status: {"model": InferenceError, "description": problem.title} for problem in problems}
+def _path_parameter(name: str, value: str) -> dict[str, Any]:
+    """Describe a part of a path. FastAPI would do so itself, and promise that others are answered with 422."""
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": [value]}}
+
+
+def _request_body() -> dict[str, Any]:
+    request = examples.inference_request().model_dump(exclude_none=True)
+    described = {"schema": inlined(InferenceRequest), "example": request}
+    return {"required": True, "content": {"application/json": described, "application/octet-stream": BINARY}}
+
+
+def _answer(service: Service) -> dict[str, Any]:
+    answer = shown(examples.inference(service))
+    answer["content"]["application/octet-stream"] = BINARY
+    return answer | {"headers": {HEADER_LENGTH: HEADERS[HEADER_LENGTH]}}

@@ -4,17 +4,19 @@ from fastapi import APIRouter
 
 from app.authentication import guard
 from app.errors import Overloaded, Unauthorized
-from app.schemas import ModelCard, problem_responses
+from app.openapi import problem_responses, shown
+from app.schemas import ModelCard
 from app.service import Service
 
 
 def router(service: Service) -> APIRouter:
     """A route that tells of this service's weights."""
     router = APIRouter(tags=["model"], dependencies=guard(service.settings.api_key))
+    card = ModelCard.of(service.weights)
 
-    @router.get("/model", responses=problem_responses(Unauthorized, Overloaded))
+    @router.get("/model", responses=problem_responses("/model", Unauthorized, Overloaded) | {200: shown(card)})
     async def model() -> ModelCard:
         """What are the weights, what were they made of, and how good are they?"""
-        return ModelCard.of(service.weights)
+        return card
 
     return router

@@ -7,30 +7,34 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app import examples
 from app.authentication import guard
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import (
     BatchTooLarge,
     BodyTimeout,
     BodyTooLarge,
+    ContentEncoding,
     ImageBlank,
     ImageFormat,
     ImageMissing,
     ImageSize,
     ImageTooLarge,
     ImageUnreadable,
+    InvalidParameter,
     Overloaded,
     Problem,
     Unauthorized,
 )
 from app.explanation import explain as draw
 from app.images import DigitImage
+from app.openapi import problem_responses, shown
 from app.problems import problem_document
-from app.schemas import BatchResponse, PredictionResponse, batch_response, prediction_response, problem_responses
+from app.schemas import BatchResponse, PredictionResponse, batch_response, prediction_response
 from app.service import Service
 from app.uploads import FIELD, REQUEST_BODY, batch_body, mistaken_kind, read_batch, read_upload
 
-OF_REQUESTS = (Unauthorized, BodyTimeout, BodyTooLarge, ImageMissing, Overloaded)
+OF_REQUESTS = (Unauthorized, BodyTimeout, BodyTooLarge, ContentEncoding, InvalidParameter, ImageMissing, Overloaded)
 OF_IMAGES = (ImageTooLarge, ImageFormat, ImageUnreadable, ImageSize, ImageBlank)
 
 Fit = Annotated[
@@ -48,9 +52,13 @@ def router(service: Service) -> APIRouter:
     """Routes that answer with this service."""
     router = APIRouter(tags=["predict"], dependencies=guard(service.settings.api_key))
     one_image = {"requestBody": REQUEST_BODY}
-    problems = problem_responses(*OF_REQUESTS, *OF_IMAGES)
 
-    @router.post("/predict", response_model=PredictionResponse, responses=problems, openapi_extra=one_image)
+    @router.post(
+        "/predict",
+        response_model=PredictionResponse,
+        responses=problem_responses("/predict", *OF_REQUESTS, *OF_IMAGES) | {200: shown(examples.prediction(service))},
+        openapi_extra=one_image,
+    )
     async def predict(request: Request, fit: Fit = False) -> Response:
         """Is this image a 3 or a 7?
 
@@ -62,7 +70,8 @@ def router(service: Service) -> APIRouter:
     @router.post(
         "/predict/batch",
         response_model=BatchResponse,
-        responses=problem_responses(*OF_REQUESTS, BatchTooLarge),
+        responses=problem_responses("/predict/batch", *OF_REQUESTS, BatchTooLarge)
+        | {200: shown(examples.batch(service))},
         openapi_extra={"requestBody": batch_body(service.settings.max_batch)},
     )
     async def predict_batch(request: Request, fit: Fit = False) -> Response:
@@ -75,7 +84,8 @@ def router(service: Service) -> APIRouter:
     @router.post(
         "/explain",
         response_class=Response,
-        responses=problems | {200: {"description": "280 x 280", "content": {"image/png": {}}}},
+        responses=problem_responses("/explain", *OF_REQUESTS, *OF_IMAGES)
+        | {200: {"description": "280 x 280", "content": {"image/png": {}}}},
         openapi_extra=one_image,
     )
     async def explain(request: Request, fit: Fit = False, colors: Colors = True) -> Response:

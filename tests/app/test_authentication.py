@@ -49,5 +49,6 @@ def test_swagger_is_told_of_the_key_only_where_there_is_one(guarded: httpx2.Clie
         "APIKeyHeader": {"type": "apiKey", "in": "header", "name": "X-API-Key"}
     }
     assert schema["paths"]["/predict"]["post"]["security"] == [{"APIKeyHeader": []}]
-    assert "security" not in schema["paths"]["/readyz"]["get"]
+    for free in ("/readyz", "/v2/models/{model}/ready"):
+        assert "security" not in schema["paths"][free]["get"]
     assert "securitySchemes" not in client.get("/openapi.json").json()["components"]

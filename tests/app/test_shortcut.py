@@ -95,8 +95,8 @@ def test_both_ways_answer_alike(
 def test_a_fault_is_answered_alike_and_seen_by_other_origins(caplog: pytest.LogCaptureFixture) -> None:
     settings = Settings(cors_origins=["https://a.example"], access_log=False)
     service = Service(settings, load(DEFAULT_PATH))
-    service.classifier.parameters = ()  # so that the forward pass fails
     client = TestClient(add_layers(create_api(service), service))
+    service.classifier.parameters = ()  # so that the forward pass fails
     answers = [
         client.post(f"/predict{query}", content=SEVEN, headers={"Origin": "https://a.example"}) for query in ("", "?x")
     ]

@@ -271,7 +271,7 @@ def test_a_file_of_several_megabytes_is_read(client: httpx2.Client, digits: Digi
 
 def test_every_answer_is_in_the_openapi_schema(client: httpx2.Client) -> None:
     operation = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
-    assert set(operation["responses"]) == {"200", "401", "408", "413", "415", "422", "503"}
+    assert set(operation["responses"]) == {"200", "401", "408", "413", "415", "422", "500", "503"}
     assert set(operation["requestBody"]["content"]) == {
         "multipart/form-data",
         *(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif")),

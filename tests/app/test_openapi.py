@@ -1,0 +1,132 @@
+"""What Swagger UI shows is what the service says."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import httpx2
+import jsonschema
+import pytest
+from PIL import Image
+
+from app.errors import Problem
+from tests.conftest import DATA, encode
+
+SEVEN = (DATA / "seven.png").read_bytes()
+
+INFER = "/v2/models/{model}/infer"
+STATUSES = {problem.code: problem.status for problem in Problem.__subclasses__()}
+BEFORE_ROUTES = {"invalid-request", "head-too-large"}  # what is no HTTP is no operation either
+HEADERS = {"401": {"WWW-Authenticate"}, "415": {"Accept-Encoding"}, "503": {"Retry-After"}}
+
+
+class Answer(NamedTuple):
+    """One that the document describes."""
+
+    path: str
+    method: str
+    status: str
+    media_type: str
+    headers: set[str]
+    content: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def document(client: httpx2.Client) -> Any:
+    return client.get("/openapi.json").json()
+
+
+@pytest.fixture(scope="module")
+def answers(document: Any) -> list[Answer]:
+    def described() -> Iterator[Answer]:
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                for status, response in operation["responses"].items():
+                    for media_type, content in response["content"].items():
+                        yield Answer(path, method, status, media_type, set(response["headers"]), content)
+
+    return list(described())
+
+
+def test_every_answer_in_json_has_an_example_that_its_schema_allows(document: Any, answers: list[Answer]) -> None:
+    for answer in answers:
+        if answer.media_type.endswith("json"):
+            examples = [shown["value"] for shown in answer.content.get("examples", {}).values()]
+            schema = answer.content["schema"] | {"components": document["components"]}
+            for example in examples or [answer.content["example"]]:
+                jsonschema.validate(example, schema)
+
+
+def test_every_problem_is_shown_as_itself(answers: list[Answer]) -> None:
+    shown = set()
+    for answer in answers:
+        for code, example in answer.content.get("examples", {}).items():
+            shown.add(code)
+            assert int(answer.status) == STATUSES[code]
+            if answer.path.startswith("/v2"):
+                assert set(example["value"]) == {"error"}
+            else:
+                assert answer.media_type == "application/problem+json"
+                assert example["value"]["type"] == f"/problems/{code}"
+                assert example["value"]["status"] == STATUSES[code]
+                assert example["value"]["instance"] == answer.path
+    assert shown == set(STATUSES) - BEFORE_ROUTES
+
+
+def test_what_is_got_is_what_was_shown(client: httpx2.Client, answers: list[Answer]) -> None:
+    version = client.get("/model").json()["version"]
+    shown = [answer for answer in answers if (answer.method, answer.status) == ("get", "200")]
+    for answer in shown:
+        if answer.media_type == "application/json":
+            path = answer.path.format(model="three-or-seven", version=version)
+            assert client.get(path).json() == answer.content["example"]
+    assert len(shown) > 8
+
+
+def test_the_inference_that_is_shown_can_be_sent_and_is_answered_as_shown(client: httpx2.Client, document: Any) -> None:
+    operation = document["paths"][INFER]["post"]
+    request = operation["requestBody"]["content"]["application/json"]["example"]
+    response = client.post(INFER.format(model="three-or-seven"), json=request)
+    assert response.status_code == 200
+    answer, shown = response.json(), operation["responses"]["200"]["content"]["application/json"]["example"]
+    assert answer["outputs"][0].pop("data") == pytest.approx(shown["outputs"][0].pop("data"))
+    assert answer == shown
+
+
+@pytest.mark.parametrize(
+    ("code", "query", "files"),
+    [
+        ("validation", "?fit=perhaps", None),
+        ("image-format", "", {"file": b"junk"}),
+        ("image-missing", "", {"image": SEVEN}),
+        ("image-unreadable", "", {"file": SEVEN[:-60]}),
+        ("image-size", "", {"file": encode(Image.new("L", (29, 28)))}),
+        ("image-blank", "", {"file": encode(Image.new("L", (28, 28)))}),
+    ],
+)
+def test_a_refusal_is_what_was_shown(
+    client: httpx2.Client, document: Any, code: str, query: str, files: dict[str, bytes] | None
+) -> None:
+    described = document["paths"]["/predict"]["post"]["responses"][str(STATUSES[code])]
+    shown = described["content"]["application/problem+json"]["examples"][code]["value"]
+    refused = client.post(f"/predict{query}", files=files, headers={"X-Request-ID": shown["request_id"]})
+    assert refused.json() == shown
+
+
+def test_headers_are_described_where_they_are_sent(answers: list[Answer]) -> None:
+    for answer in answers:
+        wanted = {"X-Request-ID"}
+        if "examples" in answer.content:
+            wanted |= HEADERS.get(answer.status, set())
+        if answer.path.endswith("/infer") and answer.status == "200":
+            wanted.add("Inference-Header-Content-Length")
+        assert answer.headers == wanted
+
+
+def test_nothing_is_promised_that_never_comes(answers: list[Answer]) -> None:
+    """The protocol has no parameter that may be invalid; health is free, and answered when all else is refused."""
+    for answer in answers:
+        if answer.path.startswith("/v2"):
+            assert answer.status != "422"
+        if answer.path.endswith(("ready", "live", "livez", "readyz", "health")):
+            assert answer.status != "401"
+            assert answer.status != "503" or "examples" not in answer.content
