@@ -1,6 +1,7 @@
 """Limits on requests, as pure ASGI, so that nothing over them is collected or parsed."""
 
 import asyncio
+import re
 from collections.abc import Awaitable
 
 from starlette.datastructures import MutableHeaders
@@ -9,17 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.errors import BodyTimeout, BodyTooLarge, Overloaded
 from app.problems import refuse
 
-ALWAYS_ANSWERED = frozenset(
-    {
-        "/livez",
-        "/readyz",
-        "/health",
-        "/metrics",
-        "/v2/health/live",
-        "/v2/health/ready",
-        "/v2/models/three-or-seven/ready",
-        "/v2/models/three-or-seven/versions/1.0.0/ready",
-    }
+ALWAYS_ANSWERED = re.compile(
+    r"/livez|/readyz|/health|/metrics|/v2/health/(live|ready)|/v2/models/[^/]+(/versions/[^/]+)?/ready"
 )
 """What tells how the service is must answer above all when it has too much to do."""
 
@@ -55,7 +47,7 @@ class Limits:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         body = _Body(self, scope, receive, send)
-        if self._in_flight >= self._max_in_flight and scope["path"] not in ALWAYS_ANSWERED:
+        if self._in_flight >= self._max_in_flight and not ALWAYS_ANSWERED.fullmatch(scope["path"]):
             await asyncio.sleep(REFUSAL_SECONDS)
             overloaded = Overloaded(f"The service has {self._max_in_flight} requests in hand. Try again in a second.")
             await refuse(overloaded, scope, body.receive, body.send)
