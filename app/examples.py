@@ -23,7 +23,8 @@ from app.errors import (
     Unauthorized,
     UnknownModel,
 )
-from app.inference_protocol import INPUT, InferenceRequest, RequestInput, write_inference
+from app.inference_documents import INPUT, InferenceRequest, RequestInput
+from app.inference_protocol import write_inference
 from app.problems import problem_document
 from app.schemas import REQUEST_ID, batch_response, prediction_response
 from app.selftest import sample

@@ -9,7 +9,8 @@ from starlette.responses import JSONResponse
 
 from app.errors import InternalError, Problem
 from app.examples import PROBLEMS
-from app.inference_protocol import HEADER_LENGTH, InferenceError
+from app.inference_documents import InferenceError
+from app.inference_protocol import HEADER_LENGTH
 from app.problems import ProblemResponse, problem_document, speaks_protocol
 from app.schemas import REQUEST_ID, ProblemDocument
 

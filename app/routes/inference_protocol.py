@@ -16,8 +16,7 @@ from app.errors import (
     Unauthorized,
     UnknownModel,
 )
-from app.inference_protocol import (
-    HEADER_LENGTH,
+from app.inference_documents import (
     InferenceRequest,
     InferenceResponse,
     Liveness,
@@ -25,9 +24,8 @@ from app.inference_protocol import (
     ModelReadiness,
     Readiness,
     ServerMetadata,
-    read_inference,
-    write_inference,
 )
+from app.inference_protocol import HEADER_LENGTH, read_inference, write_inference
 from app.openapi import HEADERS, inlined, problem_responses, shown
 from app.routes.health import is_ready, readiness
 from app.service import Service
