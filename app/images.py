@@ -115,7 +115,8 @@ def _reduced(image: Image.Image) -> Image.Image:
     across, down = (min(factor, side) for side in image.size)
     width, height = image.width // across, image.height // down
     flat = {"1": "L", "P": "RGB", "PA": "RGBA"}.get(image.mode, image.mode)  # or there would be no antialiasing
-    mode = "RGBA" if image.has_transparency_data else flat
+    sixteen_bits = image.mode.startswith("I")  # which RGBA would clip
+    mode = "RGBA" if image.has_transparency_data and not sixteen_bits else flat
     reduced = Image.new(mode, (width, height))
     for top in range(0, height, BAND):
         bottom = min(top + BAND, height)

@@ -146,6 +146,15 @@ def test_thin_and_thick_pens_are_read_right(digit: int, width: int, side: int, c
     assert confident[0]
 
 
+def test_a_large_picture_of_16_bits_with_a_transparent_level_is_read(digits: Digits) -> None:
+    levels = (4000 - 3900 * np.pad(large(digits.only(7).images[3], 600), 100)).astype(np.uint16)
+    plain, marked = io.BytesIO(), io.BytesIO()
+    Image.fromarray(levels).save(plain, "PNG")
+    Image.fromarray(levels).save(marked, "PNG", transparency=65535)
+    pixels = [read_digit(buffer.getvalue(), 10**6, fit=True).pixels for buffer in (plain, marked)]
+    assert np.array_equal(pixels[0], pixels[1])
+
+
 @pytest.mark.parametrize("digit", [3, 7])
 @pytest.mark.parametrize("light", [True, False])
 @pytest.mark.parametrize(("side", "height", "width"), [(1000, 300, 8), (1000, 300, 3), (2480, 300, 8)])
