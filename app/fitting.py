@@ -5,7 +5,7 @@ draws there, and its centre of mass is put in the middle of 28 x 28.
 """
 
 import math
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -14,10 +14,10 @@ from PIL import Image, ImageFilter
 
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
+from app.pieces import Mask, Pieces, extent, grown
 
 Grey = NDArray[np.uint8]
 Levels = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 WORKING_SIDE = 320
 """Longest side, in pixels, at which the ink is looked for: the thinnest pen on a page still leaves a mark."""
@@ -34,17 +34,17 @@ GROUND_SHARE = 0.3
 LEAST_CONTRAST = 16
 """Of 255, between ink and ground: less is the noise of a camera, a scan or JPEG."""
 
+WIDEST_STROKE = 1 / 3
+"""Of the longest side: what is wider is ground, such as a shadow or a table."""
+
+TIE = 0.9
+"""The share from which the dark side and the light side stand out alike."""
+
 PEAK_PIXELS, PEAK_SHARE = 25, 0.002
 """The strongest ink is what so many pixels reach, or such a share of a small picture: the smallest digit has more."""
 
 INK = 0.35
 """Of the strongest ink: less is smear and shadow."""
-
-SPECK = 0.06
-"""Of the ink in the largest connected piece: less is dust."""
-
-PIECES_SIDE = 80
-"""Longest side at which pieces are told apart."""
 
 FINE = 4
 """Fine pixels to one of the network's, along each side: the scale at which strokes are thickened and centred."""
@@ -61,24 +61,26 @@ def fit(grey: Grey) -> tuple[Grey, bool]:
 
     Raises ImageBlank if nothing stands out from the ground.
     """
-    working = _reduced(grey, WORKING_SIDE)
-    difference = working - _ground(working, 0.5)
-    if inverted := _peak(-difference) >= _peak(difference):
-        working = 255 - working
-    ink: Levels = np.maximum(working - _ground(working, GROUND_SHARE), 0)
+    ink, inverted = _ink(_reduced(grey, WORKING_SIDE))
     strongest = _peak(ink)
     if strongest < LEAST_CONTRAST:
         raise ImageBlank("Nothing stands out from the ground. Send an image with a digit in it.")
-    mask = _without_specks(ink > INK * strongest)
-    rows, columns = (_extent(mask, axis) for axis in (1, 0))
-    levels: Levels = np.minimum(ink / strongest, 1) * _grown(mask)
+    pieces = Pieces(ink > INK * strongest)
+    if (background := pieces.background()).any():
+        ink[background] = 0
+        strongest = max(_peak(ink), round(INK * strongest))  # which what is left surpasses
+        pieces = Pieces(ink > INK * strongest)
+    mask = pieces.without_specks()
+    rows, columns = (extent(mask, axis) for axis in (1, 0))
+    levels: Levels = np.minimum(ink / strongest, 1) * grown(mask)
     return _drawn(levels[rows, columns], _stroke_width(mask)), inverted
 
 
-def _peak(levels: Levels) -> float:
+def _peak(levels: Levels) -> int:
     """The highest level that so many pixels reach that it is no accident."""
     rank = min(PEAK_PIXELS, math.ceil(PEAK_SHARE * levels.size))
-    return float(np.partition(levels, -rank, axis=None)[-rank])
+    histogram = Image.fromarray(np.asarray(levels.clip(0, 255), np.uint8)).histogram()
+    return 255 - int(np.searchsorted(np.cumsum(histogram[::-1]), rank))
 
 
 def _reduced(grey: Grey, side: int) -> Levels:
@@ -91,57 +93,52 @@ def _reduced(grey: Grey, side: int) -> Levels:
     return grey.astype(np.float32)
 
 
-def _ground(working: Levels, quantile: float) -> Levels:
-    """What the paper's level would be under the ink: a quantile of the levels around each point."""
+def _ink(working: Levels) -> tuple[Levels, bool]:
+    """What stands out from the ground on the side where it does so more, and whether that is the dark side."""
+    low, middle, high = _quantiles_around(working, (GROUND_SHARE, 0.5, 1 - GROUND_SHARE))
+    floor, ceiling = _opened(working), 255 - _opened(255 - working)
+    light, dark = working - np.maximum(middle, floor), np.minimum(middle, ceiling) - working
+    inverted = _is_dark(_peak(dark), _peak(light), working)
+    ink = np.minimum(high, ceiling) - working if inverted else working - np.maximum(low, floor)
+    return np.maximum(ink, 0), inverted
+
+
+def _is_dark(dark: int, light: int, working: Levels) -> bool:
+    """Whether the ink is dark, by what stands out at most on each side; if that is the same, by what covers less."""
+    if min(dark, light) < TIE * max(dark, light):
+        return dark > light
+    some = working[::4, ::4]
+    return bool(2 * np.median(some) >= some.min() + some.max())
+
+
+def _quantiles_around(working: Levels, quantiles: Sequence[float]) -> Iterator[Levels]:
+    """Quantiles of the levels around each point: unless ink covers much, they are the paper's levels."""
     coarse = _reduced(np.asarray(working, np.uint8), GROUND_SIDE)
     padded = np.pad(coarse, GROUND_WINDOW // 2, mode="reflect" if min(coarse.shape) > GROUND_WINDOW // 2 else "edge")
     windows = sliding_window_view(padded, (GROUND_WINDOW, GROUND_WINDOW))[::4, ::4]
-    levels = np.quantile(windows, quantile, axis=(2, 3)).astype(np.float32)
     height, width = working.shape
-    return np.asarray(Image.fromarray(levels).resize((width, height), Image.Resampling.BILINEAR))
+    for levels in np.quantile(windows, quantiles, axis=(2, 3)).astype(np.float32):
+        yield np.asarray(Image.fromarray(levels).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def _without_specks(mask: Mask) -> Mask:
-    """The larger connected pieces of a mask; those that nearly touch count as one."""
-    block = -(-max(mask.shape) // PIECES_SIDE)
-    height, width = mask.shape
-    padded = np.pad(mask, ((0, -height % block), (0, -width % block)))
-    ink = padded.reshape(padded.shape[0] // block, block, -1, block).sum(axis=(1, 3))
-    labels = _label(ink > 0)
-    amounts = np.bincount(labels.ravel(), weights=ink.ravel())
-    kept: Mask = (amounts >= SPECK * amounts.max())[labels].repeat(block, axis=0).repeat(block, axis=1)
-    return np.logical_and(mask, kept[:height, :width])
+def _opened(working: Levels) -> Grey:
+    """The picture without what is light and narrower than the widest stroke: wide shadows keep their edges."""
+    smooth = np.asarray(Image.fromarray(np.asarray(working, np.uint8)).filter(ImageFilter.BoxBlur(1)))
+    window = int(WIDEST_STROKE * max(working.shape)) | 1
+    return _extreme(np.maximum, _extreme(np.minimum, smooth, window), window)
 
 
-def _label(mask: Mask) -> NDArray[np.intp]:
-    """Give every connected piece of a mask a number of its own. Pieces touch along sides or corners.
-
-    Each pixel takes the least number in its neighbourhood, then that of the pixel which this number names, until
-    nothing changes.
-    """
-    padded = np.pad(mask, 1)
-    nobody = padded.size
-    labels = np.where(padded, np.arange(nobody).reshape(padded.shape), nobody)
-    while True:
-        least = np.where(padded, _over_neighbours(np.minimum, labels, nobody), nobody)
-        least[padded] = least.ravel()[least[padded]]
-        if (least == labels).all():
-            return np.where(mask, labels[1:-1, 1:-1], 0)
-        labels = least
-
-
-def _grown(mask: Mask) -> Mask:
-    """A mask and all that touches it: the soft edges of the ink."""
-    grown: Mask = _over_neighbours(np.logical_or, mask, False)
-    return grown
-
-
-def _over_neighbours(combine: np.ufunc, values: NDArray[Any], outside: Any) -> NDArray[Any]:
-    """Combine each value with its eight neighbours."""
-    padded = np.pad(values, 1, constant_values=outside)
-    across = combine(combine(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
-    combined: NDArray[Any] = combine(combine(across[:-2], across[1:-1]), across[2:])
-    return combined
+def _extreme(combine: np.ufunc, levels: Grey, window: int) -> Grey:
+    """The least or the greatest level in a square window around each pixel: of columns, then of rows."""
+    for _ in range(2):
+        levels = levels[np.arange(-(window // 2), len(levels) + window // 2).clip(0, len(levels) - 1)]  # padded
+        reach = 1
+        while reach < window:  # each step combines two windows that overlap or touch
+            step = min(reach, window - reach)
+            levels = combine(levels[:-step], levels[step:])
+            reach += step
+        levels = levels.T
+    return levels
 
 
 def _stroke_width(mask: Mask) -> float:
@@ -150,12 +147,6 @@ def _stroke_width(mask: Mask) -> float:
     inner = inner[:-2, 1:-1] & inner[2:, 1:-1] & inner[1:-1, :-2] & inner[1:-1, 2:] & mask
     area, edge = int(mask.sum()), int((mask & ~inner).sum())
     return max(1.0, 2 * area / edge)
-
-
-def _extent(mask: Mask, across: int) -> slice:
-    """From the first to the last line of a mask that is not empty; `across` is the axis along a line."""
-    places = np.flatnonzero(mask.any(axis=across))
-    return slice(int(places[0]), int(places[-1]) + 1)
 
 
 def _drawn(levels: Levels, stroke_width: float) -> Grey:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from app.classifier import Classifier
 from app.classifier.weights import DEFAULT_PATH, load
@@ -100,6 +100,45 @@ def small(ink: Grey, rng: np.random.Generator) -> Image.Image:
     return picture
 
 
+def in_the_shadow_of_a_hand(ink: Grey, rng: np.random.Generator) -> Image.Image:
+    """Its soft edge crosses the digit."""
+    shadow = Image.new("L", (800, 600), 0)
+    ImageDraw.Draw(shadow).ellipse((333, 267, 1000, 933), fill=255)
+    paper = np.asarray(on_paper(ink, rng)) * (1 - 0.5 / 255 * np.asarray(shadow.filter(ImageFilter.GaussianBlur(20))))
+    return Image.fromarray(paper.astype(np.uint8))
+
+
+def in_a_frame(ink: Grey, rng: np.random.Generator) -> Image.Image:
+    return ImageOps.expand(on_paper(ink, rng), int(rng.integers(4, 90)), fill=int(rng.integers(0, 100)))
+
+
+def beside_the_dark_edge_of_a_scan(ink: Grey, rng: np.random.Generator) -> Image.Image:
+    picture = on_paper(ink, rng)
+    ImageDraw.Draw(picture).rectangle((0, 0, int(rng.integers(10, 200)), 600), fill=20)
+    return picture
+
+
+def between_dark_rules(ink: Grey, rng: np.random.Generator) -> Image.Image:
+    picture = on_paper(ink, rng)
+    for y in (int(rng.integers(20, 120)), int(rng.integers(575, 595))):
+        ImageDraw.Draw(picture).line((0, y, 800, y), fill=60, width=3)
+    return picture
+
+
+def in_a_box(ink: Grey, rng: np.random.Generator) -> Image.Image:
+    """As on a form, which itself touches no border."""
+    picture = on_paper(ink, rng)
+    ImageDraw.Draw(picture).rectangle((370, 130, 790, 570), outline=60, width=4)
+    return picture
+
+
+def on_paper_on_a_table(ink: Grey, rng: np.random.Generator) -> Image.Image:
+    """Whose edge is seen at one side."""
+    paper = np.asarray(on_paper(ink, rng)) - 15.0
+    paper[:, :250] = 120
+    return Image.fromarray(np.clip(paper + rng.normal(0, 6, paper.shape), 0, 255).astype(np.uint8))
+
+
 @pytest.mark.parametrize(
     "picture",
     [
@@ -112,6 +151,12 @@ def small(ink: Grey, rng: np.random.Generator) -> Image.Image:
         with_specks,
         transparent,
         small,
+        in_the_shadow_of_a_hand,
+        in_a_frame,
+        beside_the_dark_edge_of_a_scan,
+        between_dark_rules,
+        in_a_box,
+        on_paper_on_a_table,
     ],
 )
 def test_pictures_are_read_right(
