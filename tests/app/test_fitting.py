@@ -191,6 +191,26 @@ def test_thin_and_thick_pens_are_read_right(digit: int, width: int, side: int, c
     assert confident[0]
 
 
+@pytest.mark.parametrize("digit", [3, 7])
+@pytest.mark.parametrize(("side", "width", "grey"), [(2000, 1, 180), (4000, 2, 180), (7000, 1, 0)])
+def test_a_thin_pen_on_a_large_canvas_is_read_right(
+    digit: int, side: int, width: int, grey: int, classifier: Classifier
+) -> None:
+    picture = Image.new("L", (side, side), 255)
+    points = [(x * side / 100, y * side / 100) for x, y in STROKES[digit]]
+    ImageDraw.Draw(picture).line(points, fill=grey, width=width)
+    digits, _, confident = classifier.predict(read_digit(encode(picture), 10**8, fit=True).pixels[None])
+    assert digits[0] == digit
+    assert confident[0]
+
+
+@pytest.mark.parametrize("noise", [1, 5])
+def test_paper_with_grain_is_blank(noise: int) -> None:
+    paper = 230 + np.random.default_rng(0).normal(0, noise, (700, 900))
+    with pytest.raises(ImageBlank):
+        fit(np.clip(paper, 0, 255).astype(np.uint8))
+
+
 def test_a_large_picture_of_16_bits_with_a_transparent_level_is_read(digits: Digits) -> None:
     levels = (4000 - 3900 * np.pad(large(digits.only(7).images[3], 600), 100)).astype(np.uint16)
     plain, marked = io.BytesIO(), io.BytesIO()
