@@ -15,9 +15,10 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from app.classifier.pixels import IMAGE_SHAPE
-from app.errors import ImageBlank, ImageFormat, ImageMissing, ImageSize, ImageTooLarge, ImageUnreadable, Problem
-from app.fitting import LEAST_CONTRAST, WORKING_SIDE
+from app.errors import ImageFormat, ImageMissing, ImageSize, ImageTooLarge, ImageUnreadable, Problem
+from app.fitting import WORKING_SIDE
 from app.fitting import fit as fit_digit
+from app.polarity import light_on_dark
 
 Grey = NDArray[np.uint8]
 
@@ -27,24 +28,12 @@ BAND = 16
 MAX_SCANS = 100
 """Of a JPEG, each of which takes as long as the whole of a plain one; cameras and programs write at most a dozen."""
 
-FRAME = 4
-"""Pixels from the edge in which the ground is looked for: thick ink may cover more than half of the rest."""
-
-FULL_INK = 240
-"""Of 255: ink that is this light on black needs no stretching; MNIST's own images are."""
-
-GROUND_SPREAD = 3
-"""Levels within this many median deviations of the ground are ground: paper has grain."""
-
-
 _MEMORY: dict[type[ImageFile], int] = {WebPImageFile: 4}
 """Times as much for each pixel as in other formats: the decoder keeps copies of the whole."""
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 """Of a JPEG, with a length after it, but for the end of the image"""
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
-
-_FRAME = np.pad(np.zeros([side - 2 * FRAME for side in IMAGE_SHAPE], np.bool_), FRAME, constant_values=True)
 
 
 class DigitImage(NamedTuple):
@@ -90,7 +79,7 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False) -> DigitImage:
         raise ImageUnreadable(
             f"The {plugin.format} image is truncated or corrupt. Save it again and send it whole."
         ) from error
-    pixels, inverted = fit_digit(grey) if fit else _light_on_dark(grey)
+    pixels, inverted = fit_digit(grey) if fit else light_on_dark(grey)
     return DigitImage(pixels, image.format or "", width, height, inverted, fit)
 
 
@@ -207,30 +196,3 @@ def _flatten(grey: Grey, alpha: Grey) -> Grey:
     ground = typical if lightest - darkest > 127 else contrasting
     opacity = alpha / np.float32(255)
     return np.asarray(np.rint(grey * opacity + ground * (1 - opacity)), np.uint8)
-
-
-def _light_on_dark(grey: Grey) -> tuple[Grey, bool]:
-    """Make the ground black and the ink white; say whether the ink was darker than its ground.
-
-    A clean image on black or white keeps each level.
-    """
-    frame = grey[_FRAME]
-    if 2 * np.count_nonzero(frame) < frame.size and grey.max() >= FULL_INK:  # the rest would change nothing
-        return grey, False
-    ground = _median(frame)
-    if inverted := bool(ground - grey.min() > grey.max() - ground):
-        grey, ground = 255 - grey, 255 - ground
-    black = ground + GROUND_SPREAD * (ground - _median(grey[grey <= ground]))  # the side on which no ink is
-    white = float(grey.max())
-    if white - black < LEAST_CONTRAST:
-        raise ImageBlank("The image shows no ink that stands out from its ground. Send one with a digit in it.")
-    if black > 0 or white < FULL_INK:
-        grey = (np.clip((grey - black) / (white - black), 0, 1) * 255).round().astype(np.uint8)
-    return grey, inverted
-
-
-def _median(levels: Grey) -> float:
-    """Several times as fast as np.median, which every request would wait for."""
-    ordered = np.sort(levels, axis=None)
-    middle = len(ordered) // 2
-    return (float(ordered[middle]) + float(ordered[-middle - 1])) / 2
