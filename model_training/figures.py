@@ -56,7 +56,8 @@ def reliability_diagram(probabilities: Array, labels: NDArray[np.uint8]) -> Figu
     axes.plot([0.5, 1], [0.5, 1], color=OTHERS_COLOR, linewidth=1, linestyle=":")
     axes.scatter(stated, actual, s=30 + 300 * share, color=DIGIT_COLORS[7], alpha=0.8)
     for x, y, part in zip(stated, actual, share, strict=True):
-        axes.annotate(f"{part:.2%}", (x, y - 0.05), ha="center", va="top", rotation="vertical", fontsize=7)
+        beside, end = (-0.05, "top") if y > 0.2 else (0.05, "bottom")
+        axes.annotate(f"{part:.2%}", (x, y + beside), ha="center", va=end, rotation="vertical", fontsize=7)
     axes.set(xlabel="stated confidence", ylabel="share that is right", xlim=(0.48, 1.04), ylim=(-0.05, 1.08))
     return figure
 
@@ -73,7 +74,7 @@ def confidence(digits: Array, others: Array, threshold: float) -> Figure:
         axes.hist(values, bins, weights=np.full(len(values), 1 / len(values)), color=color, alpha=0.75, label=label)
     axes.axvline(threshold, color="black", linewidth=1, linestyle=":", label=f"threshold {threshold:.3f}")
     axes.set(xlabel="confidence", ylabel="share of the images", yscale="log", xlim=(0.5, 1))
-    axes.legend(frameon=False, fontsize=8, loc="upper center")
+    axes.legend(frameon=False, fontsize=8, loc=(0.2, 0.7))
     return figure
 
 

@@ -138,5 +138,7 @@ MNIST, by Yann LeCun and Corinna Cortes, derived from NIST's databases, under CC
 - It learnt from digits as people in the United States wrote them around 1990. Other ways to write a 3 or a 7 may be
   unknown to it.
 - Some other digits look so much like a 3 or a 7 that they are read as one, with confidence; the figures say how many.
+- Of what is no digit it has seen strokes and noise in training, but no letters: a T, or a 1 with a long flag, may be read
+  as a 7 with confidence.
 - It sees one digit in the middle of 28 x 28 pixels. Of two digits, or a piece of one, it can say nothing.
 """
