@@ -20,7 +20,7 @@ from app.classifier.pixels import DIGITS
 from app.classifier.weights import DEFAULT_PATH, Metadata, WeightsError, load, save
 from model_training.backprop import Backpropagation
 from model_training.data import MIRRORS, MNIST_SHA256, DataError, Mnist, load_mnist
-from model_training.diagnosis import PASSES, VARIANTS, VERDICT
+from model_training.diagnosis import CHECKED_EXAMPLES, PASSES, VARIANTS, verdict
 from model_training.display import console, follow, show_checks, show_evaluation
 from model_training.evaluation import choose_threshold, evaluate
 from model_training.figures import STYLE, loss_curves
@@ -80,6 +80,10 @@ def train(
 
     Interrupt it when you like: the earlier weights stay as they are until the new ones are finished.
     """
+    if quick and (epochs, outlier_share) != (DEFAULTS.epochs, DEFAULTS.outlier_share):
+        raise typer.BadParameter(
+            "It chooses --epochs and --outlier-share itself. Leave them out.", param_hint="--quick"
+        )
     weights.parent.mkdir(parents=True, exist_ok=True)  # now, and not at the end, if it fails
     settings = TrainingSettings(
         hidden=hidden,
@@ -101,7 +105,7 @@ def train(
         "test": evaluate(classifier, data.test.only(*DIGITS), data.test.without(*DIGITS)),
     }
     metadata = Metadata(
-        version=MODEL_VERSION,
+        version=MODEL_VERSION if settings == DEFAULTS else f"{MODEL_VERSION}+local",
         architecture=settings.architecture,
         threshold=threshold,
         training={
@@ -159,14 +163,14 @@ def diagnose(
             losses = progress.track(variant.train(digits), total=PASSES, description=variant.title)
             curves[variant.title] = list(losses)
     for variant in VARIANTS:
-        show_checks(variant.title, variant.check(digits))
+        show_checks(f"{variant.title}, on {CHECKED_EXAMPLES} examples", variant.check(digits))
         losses = np.array(curves[variant.title])
         console.print(
             f"Loss: {losses[0]:.3f} at first; over the last 100 passes {losses[-100:].min():.3f} to"
             f" {losses[-100:].max():.3f}, {losses[-100:].mean():.3f} on average.\n",
             highlight=False,
         )
-    console.print(VERDICT, highlight=False)
+    console.print(verdict(len(digits.labels)), highlight=False)
     with mpl.rc_context(STYLE):
         loss_curves(curves).savefig(figure, metadata={"Software": None})
     console.print(f"The loss curves are in {figure}.")

@@ -13,7 +13,7 @@ Images: TypeAlias = NDArray[np.uint8]
 """(n, 28, 28), light ink on a dark ground"""
 
 Field: TypeAlias = NDArray[np.float32]
-"""One number or vector for each pixel"""
+"""One number (n, 28, 28) or vector (n, 2, 28, 28) for each pixel"""
 
 HEIGHT, WIDTH = IMAGE_SHAPE
 
@@ -58,7 +58,7 @@ class Augmentation:
         return sample(images, sources[:, 0] + (WIDTH - 1) / 2, sources[:, 1] + (HEIGHT - 1) / 2)
 
     def _affine(self, n: int, rng: np.random.Generator) -> Field:
-        """(n, 2, 2): rotation, then shear, then scale."""
+        """float32 (n, 2, 2), from points of the copy to points of the original: rotation x shear x scale."""
         angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation, n))
         scale_x, scale_y = np.exp(rng.uniform(-self.scale, self.scale, (2, n)))
         shear = rng.uniform(-self.shear, self.shear, n)

@@ -1,6 +1,7 @@
 """Backpropagation: the gradient of the cross-entropy with respect to every weight and bias.
 
-With z_l = a_{l-1} W_l + b_l, a_l = sigmoid(z_l) in the hidden layers, p = softmax(z_L), targets t and n examples,
+With z_l = a_{l-1} W_l + b_l, a_l = sigmoid(z_l) in the hidden layers, p = softmax(z_L), n examples and targets t that
+are probabilities, so that they add up to 1 for each example,
 
     loss     L       = -1/n sum t log p
     output   delta_L = dL/dz_L = (p - t) / n
@@ -55,5 +56,5 @@ class Backpropagation:
             if layer > 0:
                 delta = np.matmul(delta, parameters[layer].W.T, out=self._deltas[layer - 1])
                 delta *= a
-                delta *= np.subtract(1, a, out=a)
+                delta *= np.subtract(1, a, out=a)  # a itself is not needed any more
         return cross_entropy(log_p, targets)

@@ -78,7 +78,7 @@ def evaluate(classifier: Classifier, digits: Digits, others: Digits) -> Evaluati
 
 
 def choose_threshold(parameters: Parameters, validation: Digits) -> float:
-    """The highest confidence that at least `CONFIDENT_SHARE` of the validation images reach, 0.5 to 1."""
+    """A confidence that at least `CONFIDENT_SHARE` of the validation images reach, and hardly more; 0.5 to 1."""
     confidence = Classifier(parameters, threshold=0.5).predict(validation.images).probabilities.max(axis=1)
     return float(np.quantile(confidence, 1 - CONFIDENT_SHARE, method="lower"))
 

@@ -37,7 +37,8 @@ def history(training: dict[str, Any]) -> Figure:
     losses, errors = figure.subplots(1, 2)
     numbers = range(1, len(epochs["loss"]) + 1)
     losses.plot(numbers, epochs["loss"], color=OTHERS_COLOR, label="training, outliers included")
-    losses.axhline(least, color=OTHERS_COLOR, linestyle=":", linewidth=1, label="the least it can be")
+    if least:
+        losses.axhline(least, color=OTHERS_COLOR, linestyle=":", linewidth=1, label="the least it can be")
     losses.plot(numbers, epochs["validation_loss"], color=DIGIT_COLORS[7], label="validation, 3 and 7 alone")
     losses.set(xlabel="epoch", ylabel="loss, nats", yscale="log")
     losses.legend(frameon=False, fontsize=8)
@@ -95,7 +96,7 @@ def receptive_fields(parameters: Parameters) -> Figure:
     (W, _), (onward, _), *_ = parameters
     units = np.argsort(-np.linalg.norm(onward, axis=1))[:RECEPTIVE_FIELDS]
     fields = W[:, units].T / np.abs(W[:, units]).max(axis=0)[:, None]
-    framed = np.pad(fields.reshape(-1, *IMAGE_SHAPE), ((0, 0), (1, 1), (1, 1)))
+    framed = np.pad(fields.reshape(-1, *IMAGE_SHAPE), ((0, -len(units) % 4), (1, 1), (1, 1)))
     rows = [np.hstack(list(row)) for row in np.split(framed, 4)]
     picture = np.kron(np.vstack(rows), np.ones((2, 2)))
     height, width = picture.shape

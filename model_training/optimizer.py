@@ -11,7 +11,7 @@ class Adam:
     """Steps of about the learning rate for each parameter, whatever the scale of its gradient.
 
     The two averages are kept as plain sums, m / (1 - beta1) and v / (1 - beta2), whose factors join the bias
-    corrections in two scalars: ten sweeps over the vectors where the formulas as printed need thirteen.
+    corrections in two scalars: ten sweeps over the vectors where the formulas as printed need fourteen.
     """
 
     def __init__(self, parameters: Array, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> None:

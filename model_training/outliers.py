@@ -1,7 +1,7 @@
 """Images that are neither a 3 nor a 7, to learn that nothing can be known of them.
 
 Outlier exposure (Hendrycks, Mazeika and Dietterich 2019): the network sees them in training with equal target
-probabilities for both digits, and so gives even odds to what it has not seen in training either.
+probabilities for both digits, and so is less sure of much that it has not seen in training either.
 """
 
 from dataclasses import asdict, dataclass
@@ -93,7 +93,7 @@ class Outliers:
 
 
 def _rounded(points: np.ndarray) -> np.ndarray:
-    """A smooth curve near a polygon's corners."""
+    """A smooth curve near a polygon's corners: points float64 (k, 2), x and y in pixels, become (6 k, 2)."""
     fine = np.linspace(0, len(points) - 1, 6 * len(points))
     curve = np.stack([np.interp(fine, np.arange(len(points)), axis) for axis in points.T], axis=1)
     return np.asarray(cv2.blur(curve, (1, 5)))

@@ -25,8 +25,8 @@ def as_layers(flat: Array, architecture: tuple[int, ...]) -> Parameters:
 def initialize(flat: Array, architecture: tuple[int, ...], rng: np.random.Generator) -> None:
     """Fill a vector with the start of training: biases 0, weights uniform within 4 sqrt(6 / (inputs + outputs)).
 
-    The factor 4 is for logistic sigmoids (Glorot and Bengio 2010, whose bound is for tanh; sigmoid(z) has a
-    quarter of the slope of tanh at 0).
+    The bound without the 4 is Glorot and Bengio's (2010) for tanh; sigmoid(z) has a quarter of the slope of tanh at 0.
+    The softmax layer gets the same, for simplicity.
     """
     flat[:] = 0
     for W, _ in as_layers(flat, architecture):

@@ -56,6 +56,7 @@ def card(metadata: Metadata, test: Evaluation) -> str:
     validation = metadata.metrics["validation"]
     units = " - ".join(map(str, metadata.architecture))
     parameters = size(metadata.architecture)
+    fields = min(figures.RECEPTIVE_FIELDS, metadata.architecture[1])
     versions = ", ".join(f"{name} {version}" for name, version in metadata.training["versions"].items())
     rows = "\n".join(
         f"| {true} | {counts[0]} | {counts[1]} |" for true, counts in zip(DIGITS, test.confusion, strict=True)
@@ -76,6 +77,7 @@ the likelier digit's probability stays below {metadata.threshold:.3f}.
 ## Figures
 
 On MNIST's test images, which no choice was made on: {test.images:,} threes and sevens, {test.others:,} other digits.
+Other digits and noise are kinds of outliers that it has learnt from, if not these images.
 
 | figure | test | validation |
 |---|---|---|
@@ -108,18 +110,18 @@ backpropagation in NumPy on the cross-entropy, with Adam, for {settings["epochs"
 of 3 and 7, less {settings["validation_fraction"]:.0%} held out for validation. Of each batch of
 {settings["batch_size"]}, {settings["outlier_share"]:.0%} are outliers with the target 0.5 / 0.5 (outlier exposure:
 Hendrycks, Mazeika and Dietterich 2019): other digits above all, strokes, noise, and threes and sevens inverted,
-mirrored and cut. The learning rate is {settings["learning_rate"]} at its highest and falls along a cosine.
+mirrored and cut. The learning rate rises for {settings["warm_up_steps"]} steps to {settings["learning_rate"]}, and
+falls along a cosine.
 
 Each image is seen in ever new copies: turned by up to {augmentation["rotation"]:g} degrees, shifted by up to
-{augmentation["shift"]:g} pixels, scaled by factors of up to {np.exp(augmentation["scale"]):.2f}, sheared, bent, drawn
-with thinner and thicker pens and with fainter ink.
+{augmentation["shift"]:g} pixels, scaled by factors from {np.exp(-augmentation["scale"]):.2f} to
+{np.exp(augmentation["scale"]):.2f}, sheared, bent, drawn with thinner and thicker pens and with fainter ink.
 
-The threshold of `confident` is the highest confidence that {CONFIDENT_SHARE:.0%} of the validation images of 3 and 7
-reach.
+The threshold of `confident` is a confidence that {CONFIDENT_SHARE:.0%} of the validation images of 3 and 7 reach.
 
 ![Loss and validation errors over the epochs](history.png)
 
-What {figures.RECEPTIVE_FIELDS} units of the first layer look for: blue ink excites them, orange ink inhibits them:
+What {fields} units of the first layer look for: blue ink excites them, orange ink inhibits them:
 
 ![Receptive fields of the first layer](receptive-fields.png)
 
@@ -138,7 +140,7 @@ MNIST, by Yann LeCun and Corinna Cortes, derived from NIST's databases, under CC
 - It learnt from digits as people in the United States wrote them around 1990. Other ways to write a 3 or a 7 may be
   unknown to it.
 - Some other digits look so much like a 3 or a 7 that they are read as one, with confidence; the figures say how many.
-- Of what is no digit it has seen strokes and noise in training, but no letters: a T, or a 1 with a long flag, may be read
-  as a 7 with confidence.
+- Of what is no digit it has seen strokes and noise in training, but no letters: a T, or a 1 with a long flag, may be
+  read as a 7 with confidence.
 - It sees one digit in the middle of 28 x 28 pixels. Of two digits, or a piece of one, it can say nothing.
 """

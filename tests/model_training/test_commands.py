@@ -13,7 +13,7 @@ from app.classifier.weights import DEFAULT_PATH, load
 from model_training.data import MNIST_SHA256
 from model_training.report import CARD
 
-SHORT = ["--epochs", "1", "--hidden", "16", "8"]
+SHORT = ["--epochs", "1", "--hidden", "18", "8"]  # of which not all rows of receptive fields are full
 
 
 def command(*arguments: str | Path) -> list[str]:
@@ -30,7 +30,8 @@ def test_train_writes_weights_that_say_what_they_are(tmp_path: Path, mnist_folde
     trained = run("train", "--mnist", mnist_folder, "--weights", path, *SHORT, "--seed", "5")
     assert trained.returncode == 0, trained.stderr
     metadata = load(path).metadata
-    assert metadata.architecture == (784, 16, 8, 2)
+    assert metadata.architecture == (784, 18, 8, 2)
+    assert metadata.version.endswith("+local")  # it is not the model that the repository holds
     assert metadata.training["settings"]["seed"] == 5
     assert metadata.training["settings"]["epochs"] == 1
     assert set(metadata.training["versions"]) == {"numpy", "opencv-python-headless"}
@@ -43,6 +44,13 @@ def test_train_writes_weights_that_say_what_they_are(tmp_path: Path, mnist_folde
     evaluated = run("evaluate", "--mnist", mnist_folder, "--weights", path)
     assert evaluated.returncode == 0, evaluated.stderr
     assert f"Errors: {metadata.metrics['test']['errors']} of 2038" in evaluated.stdout
+
+
+def test_quick_is_not_asked_for_with_what_it_chooses_itself(tmp_path: Path) -> None:
+    asked = run("train", "--quick", "--epochs", "5", "--weights", tmp_path / "new" / "weights")
+    assert asked.returncode == 2
+    assert "--quick: It chooses --epochs" in asked.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, mnist_folder: Path) -> None:
@@ -78,7 +86,7 @@ def test_diagnose_shows_the_three_behaviours(tmp_path: Path, mnist_folder: Path)
     assert 1 < posted < 5
     assert derivative > 5
     assert 0.06 < step < 0.1
-    assert both < 0.06
+    assert both < min(0.06, step / 3)
     assert (tmp_path / "curves.png").stat().st_size > 10_000
 
 

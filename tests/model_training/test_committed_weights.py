@@ -42,6 +42,6 @@ def test_all_test_images_keep_the_promises_too() -> None:
     assert stored["others_sure"] <= 0.003
 
 
-def test_the_default_command_makes_them() -> None:
+def test_they_were_made_with_the_settings_of_the_default_command() -> None:
     weights = load(DEFAULT_PATH)
     assert weights.metadata.training["settings"] == TrainingSettings().document()

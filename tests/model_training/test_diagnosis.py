@@ -19,15 +19,21 @@ def test_without_the_mean_the_gradient_is_as_many_times_too_long_as_there_are_ex
         assert abs(check.length - 200) < 1e-3
 
 
-def test_as_posted_the_gradients_of_both_hidden_layers_have_another_direction(digits: Digits) -> None:
-    angles = {check.tensor: check.angle for check in POSTED.check(digits)}
-    assert max(angles["W3"], angles["b3"]) < 1e-3
-    assert min(angles["W1"], angles["b1"], angles["W2"], angles["b2"]) > 0.1
+def test_with_the_wrong_derivative_the_gradients_are_the_worse_the_farther_back_they_have_come(digits: Digits) -> None:
+    checks = {check.tensor: check for check in STEP.check(digits)}
+    assert checks["W3"].relative_error < 1e-6
+    assert checks["b3"].relative_error < 1e-6
+    assert checks["W1"].length > checks["W2"].length > 1.2
+    assert checks["b1"].length > checks["b2"].length > 1.2
+    assert min(checks["W1"].angle, checks["b1"].angle) > 5 > 1 > max(checks["W2"].angle, checks["b2"].angle)
 
 
 def test_the_loop_learns_when_the_step_is_mended_and_better_when_both_are(digits: Digits) -> None:
     posted, derivative, step, both = (np.array(list(variant.train(digits, passes=400))) for variant in VARIANTS)
     assert posted[-100:].mean() > 0.3
     assert derivative[-100:].mean() > 1
+    for turn in (0, 1):  # one digit for all images, then the other, for ever
+        assert np.ptp(derivative[-100 + turn :: 2]) < 0.01
+    assert abs(derivative[-1] - derivative[-2]) > 1
     assert step[-1] < 0.2
     assert both[-1] < step[-1]
