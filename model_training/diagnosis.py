@@ -93,7 +93,8 @@ As posted, the loss wanders and never settles. Two things are wrong.
 The step: the loop adds the gradients of all examples up. A step of {POSTED_STEP} along the sum of {examples:,} \
 gradients is one of about {POSTED_STEP * examples:.0f} along their mean. Such steps saturate the sigmoids at once. \
 With the derivative mended alone, the network calls every image a 7, then every image a 3, and so on, and the loss \
-jumps between two values for ever. With a step of {MENDED_STEP} along the mean the loss falls, even with the wrong derivative.
+jumps between two values for ever. With a step of {MENDED_STEP} along the mean the loss falls, even with the wrong \
+derivative.
 
 The derivative: sigmoid'(z) is a (1 - a), where a = sigmoid(z) is the activation that the loop already has. The loop \
 has 1 - sigmoid(a) instead. So the gradients of the output layer are right, but those of both hidden layers are too \
