@@ -28,6 +28,9 @@ BAND = 16
 MAX_SCANS = 100
 """Of a JPEG, each of which takes as long as the whole of a plain one; cameras and programs write at most a dozen."""
 
+MAX_SEGMENTS = 10_000
+"""Of a JPEG, of which Pillow looks at each; large colour profiles and notes of cameras come in a few hundred."""
+
 _MEMORY: dict[type[ImageFile], int] = {WebPImageFile: 4}
 """Times as much for each pixel as in other formats: the decoder keeps copies of the whole."""
 
@@ -58,8 +61,8 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False) -> DigitImage:
     if not data:
         raise ImageMissing("The file is empty. Send an image.")
     plugin = _plugin_for(data)
-    if plugin is JpegImageFile and _count_scans(data) > MAX_SCANS:
-        raise ImageUnreadable(f"The JPEG image has more than {MAX_SCANS} scans. Save it again as a plain one.")
+    if plugin is JpegImageFile:
+        _check_segments(data)
     if plugin is None:
         raise ImageFormat("The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.")
     max_pixels //= _MEMORY.get(plugin, 1)
@@ -143,14 +146,19 @@ def _plugin_for(data: bytes) -> type[ImageFile] | None:
     return None
 
 
-def _count_scans(data: bytes) -> int:
-    """Scans up to the end of a JPEG: what follows, as the film of a phone's live photo, is none of it."""
+def _check_segments(data: bytes) -> None:
+    """Raise ImageUnreadable if a JPEG has too many up to its end. Behind that, a live photo has its film."""
     scans, position = 0, 0
-    while (marker := _MARKER.search(data, position)) and marker[0] != _END_OF_IMAGE:
+    for _ in range(MAX_SEGMENTS):
+        marker = _MARKER.search(data, position)
+        if marker is None or marker[0] == _END_OF_IMAGE:
+            return
         scans += marker[0] == _START_OF_SCAN
-        length = data[marker.end() : marker.end() + 2]
-        position = marker.end() + int.from_bytes(length)
-    return scans
+        if scans > MAX_SCANS:
+            break
+        position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    limits = f"{MAX_SCANS} scans or {MAX_SEGMENTS:,} segments"
+    raise ImageUnreadable(f"The JPEG image has more than {limits}. Save it again as a plain one.")
 
 
 def _to_grey(image: Image.Image) -> Grey:

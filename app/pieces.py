@@ -14,6 +14,9 @@ GRID_SIDE = 80
 SPECK = 0.06
 """Of the ink in the largest piece: less is dust."""
 
+MOST_PIECES = 32
+"""That are compared with each other: made-up pictures have hundreds, and the digit is among the largest."""
+
 LEAST_DIGIT = 0.125
 """Of the grid's longest side: what is shorter is no digit that another piece could be the background of."""
 
@@ -72,11 +75,12 @@ class Pieces:
         return np.logical_and(self.mask, self._enlarged(large))
 
     def _long(self) -> list[Piece]:
-        """The pieces that are no shorter than a digit."""
+        """The largest pieces that are no shorter than a digit."""
         least = math.ceil(LEAST_DIGIT * max(self.labels.shape))
         blocks = np.bincount(self.labels.ravel())
         blocks[0] = 0  # what is in no piece
-        found = [self.labels == number for number in np.flatnonzero(blocks >= least)]
+        largest = np.argsort(-blocks, kind="stable")[:MOST_PIECES]
+        found = [self.labels == number for number in largest if blocks[number] >= least]
         pieces = [Piece(own, extent(own, 1), extent(own, 0)) for own in found]
         return [piece for piece in pieces if piece.length >= least]
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.errors import HeadTooLarge, InvalidRequest, Problem
 from app.observability import SECURITY_HEADERS, new_request_id
@@ -24,7 +24,8 @@ MAX_PIPELINED = 16
 class _OneWrite:
     """A transport that sends the head of an answer along with what follows it, where uvicorn sends two packets.
 
-    It takes less time, and a worker that is killed leaves no head without its body, which no proxy can ask for again.
+    It takes less time, and a worker that is killed leaves no head without its body, if that comes in one piece as all
+    answers do: what has begun, no proxy can ask for again.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -60,6 +61,8 @@ class Protocol(HttpToolsProtocol):
     _unseen = 0
     """Bytes that the parser has taken and not yet handed on"""
     _deadline: asyncio.TimerHandle | None = None
+    _answering: RequestResponseCycle | None = None
+    """Not always the last that came: others may wait in the pipeline."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._out = _OneWrite(transport)
@@ -84,17 +87,23 @@ class Protocol(HttpToolsProtocol):
             try:
                 return self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as offer:  # whose argument says where the head ends
-                self.parser = read_on(self, self.headers)
-                data = data[offer.args[0] :]
+                self.parser, framing = read_on(self, self.headers)
+                data = framing + data[offer.args[0] :]
 
     def _refuse(self, problem: Problem) -> None:
         """End a connection on which nothing sensible can follow; first say why, unless an answer has begun."""
         if self.transport.is_closing():
             return
         self.logger.warning(problem.detail)
-        if not (self._in_hand() and self.cycle.response_started):
-            self.transport.write(_answer(problem))
+        answering = self._answering
+        if answering is None or answering.response_complete or not answering.response_started:
+            date = [header for header in self.server_state.default_headers if header[0] == b"date"]
+            self.transport.write(_answer(problem, date))
         self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_headers_complete(self) -> None:
         if len(self.pipeline) == MAX_PIPELINED:
@@ -133,11 +142,12 @@ class Protocol(HttpToolsProtocol):
             self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
 
-def _answer(problem: Problem) -> bytes:
+def _answer(problem: Problem, date: list[tuple[bytes, bytes]]) -> bytes:
     """A response to what is no request, and never gets as far as `app.problems`."""
     request_id = new_request_id()
     body = problem_document(problem, "/", request_id).model_dump_json().encode()
     headers = [
+        *date,
         (b"content-type", ProblemResponse.media_type.encode()),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),

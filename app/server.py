@@ -44,6 +44,7 @@ class Config(uvicorn.Config):
             server_header=False,
             lifespan="off",
             http=Protocol,
+            ws="none",
             **options,
         )
 

@@ -14,36 +14,33 @@ import httptools
 FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 """The headers that say where the body ends"""
 
-CALLBACKS_OF_A_HEAD = ("on_message_begin", "on_url", "on_header", "on_headers_complete")
 
+def read_on(protocol: object, headers: Iterable[tuple[bytes, bytes]]) -> tuple[httptools.HttpRequestParser, bytes]:
+    """A parser for what follows this head, names in lower case: its body, then other requests.
 
-def new_parser(protocol: object) -> httptools.HttpRequestParser:
-    """A parser that calls the protocol back, as lenient as uvicorn's."""
-    parser = httptools.HttpRequestParser(protocol)
-    parser.set_dangerous_leniencies(lenient_data_after_close=True)
-    return parser
-
-
-def read_on(protocol: object, headers: Iterable[tuple[bytes, bytes]]) -> httptools.HttpRequestParser:
-    """A parser for what follows this head, names in lower case: its body, then other requests."""
-    rest = _Rest(protocol)
-    parser = new_parser(rest)
+    Beside it what must be fed to it first, when it has taken the other one's place.
+    """
+    parser = httptools.HttpRequestParser(_Rest(protocol))
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
     framing = b"".join(b"%s: %s\r\n" % header for header in headers if header[0] in FRAMING)
-    parser.feed_data(b"POST / HTTP/1.1\r\n%s\r\n" % framing)
-    rest.head_known = False
-    return parser
+    return parser, b"POST / HTTP/1.1\r\n%s\r\n" % framing
 
 
 class _Rest:
-    """Passes all callbacks on, but those of a head that the protocol knows already."""
+    """Passes all callbacks on, but those of the first head, which the protocol knows already."""
 
     def __init__(self, protocol: Any) -> None:
-        self.head_known = True
-        for name in CALLBACKS_OF_A_HEAD:
+        self._protocol = protocol
+        self._head_known = True
+        for name in ("on_message_begin", "on_url", "on_header"):
             setattr(self, name, partial(self._of_a_head, getattr(protocol, name)))
         self.on_body = protocol.on_body
         self.on_message_complete = protocol.on_message_complete
 
+    def on_headers_complete(self) -> None:
+        self._of_a_head(self._protocol.on_headers_complete)
+        self._head_known = False
+
     def _of_a_head(self, callback: Callable[..., None], *arguments: bytes) -> None:
-        if not self.head_known:
+        if not self._head_known:
             callback(*arguments)

@@ -53,8 +53,8 @@ async def read_body(request: Request) -> bytes:
 
     Raises ContentEncoding, BodyTooLarge, BodyTimeout or ClientDisconnect.
     """
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
+    encoding = request.headers.get("content-encoding", "")
+    if encoding.lower() not in ("", "identity"):
         raise ContentEncoding("The body is compressed. Send it as it is; images are compressed already.")
     chunks: list[bytes] = []
     while True:

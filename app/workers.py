@@ -50,5 +50,6 @@ class Supervisor(multiprocess.Multiprocess):
             sock.close()  # or connections would wait in a queue that nobody reads any more
         if self.interrupted:
             for process in self.processes:
-                os.kill(process.pid or 0, signal.SIGINT)  # which does not drain
+                if process.pid and process.exitcode is None:
+                    os.kill(process.pid, signal.SIGINT)  # which does not drain
         super().terminate_all()

@@ -13,6 +13,7 @@ from app.classifier.weights import DEFAULT_PATH, load
 from app.errors import ImageBlank
 from app.fitting import fit
 from app.images import read_digit
+from app.pieces import MOST_PIECES, Pieces
 from model_training.data import Digits
 from tests.conftest import encode
 
@@ -289,3 +290,10 @@ def test_a_rotation_that_a_camera_noted_is_undone(digits: Digits, kind: str) -> 
     plain = read_digit(encode(upright), 10**6, fit=True)
     assert np.abs(turned.pixels.astype(int) - plain.pixels).mean() < 4
     assert (turned.width, turned.height) == (600, 800)
+
+
+def test_of_hundreds_of_pieces_the_largest_are_compared() -> None:
+    bars = np.zeros((80, 80), np.bool_)
+    bars[:, ::2] = True
+    bars[::11] = False
+    assert len(Pieces(bars)._long()) == MOST_PIECES

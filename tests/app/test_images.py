@@ -198,8 +198,9 @@ def test_a_jpeg_of_very_many_scans_is_refused_unread() -> None:
     """Each takes as long as the whole image, and hardly any bytes."""
     data = encode(Image.new("L", (28, 28), 9), "JPEG")
     scan = data[data.index(b"\xff\xda") : -2]
-    detail = "The JPEG image has more than 100 scans. Save it again as a plain one."
+    detail = "The JPEG image has more than 100 scans or 10,000 segments. Save it again as a plain one."
     assert refused(data[:-2] + 100 * scan + data[-2:], ImageUnreadable) == detail
+    assert refused(data[:2] + 10_000 * b"\xff\xe0\0\2" + data[2:], ImageUnreadable) == detail
 
 
 def test_a_film_behind_a_jpeg_is_no_part_of_it(ink: NDArray[np.uint8]) -> None:

@@ -74,6 +74,13 @@ def test_an_offer_of_another_protocol_is_declined(server: Server, framing: bytes
         assert parsed(connection.recv(65_536))[0] == b"HTTP/1.1 200 OK"
 
 
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 0\r\n"])
+def test_who_offers_another_protocol_and_sends_no_body_is_not_waited_for(server: Server, length: bytes) -> None:
+    with server.connect(5) as connection:
+        connection.sendall(POST + OFFER + length + b"\r\n")
+        assert b"/problems/image-missing" in connection.recv(65_536)
+
+
 def test_requests_in_one_packet_may_each_make_an_offer(server: Server) -> None:
     with server.connect() as connection:
         connection.sendall(3 * (POST + OFFER + LENGTH + b"\r\n" + SEVEN) + POST + LENGTH + b"\r\n" + SEVEN)
@@ -112,6 +119,7 @@ def test_what_is_no_request_is_answered_with_a_problem(server: Server, request_:
     headers = dict(line.split(b": ") for line in lines)
     problem = json.loads(body)
     assert status == b"HTTP/1.1 400 Bad Request"
+    assert b"date" in headers
     assert headers[b"content-type"] == b"application/problem+json"
     assert headers[b"x-content-type-options"] == b"nosniff"
     assert problem == {
