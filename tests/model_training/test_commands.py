@@ -137,7 +137,7 @@ def test_weights_that_cannot_be_written_where_they_belong(tmp_path: Path, mnist_
     reason = f"Cannot write {path}: No such file or directory. "
     if room:
         assert message.splitlines()[-1] == f"{reason}The trained weights are in {rescued}."
-        assert load(rescued).metadata.architecture == (784, 16, 8, 2)
+        assert load(rescued).metadata.architecture == (784, 18, 8, 2)
     else:
         assert message.splitlines()[-1] == f"{reason}Nor {rescued}: Is a directory. The trained weights are lost."
 
