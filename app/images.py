@@ -5,7 +5,6 @@ from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -16,11 +15,9 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageFormat, ImageMissing, ImageSize, ImageTooLarge, ImageUnreadable, Problem
-from app.fitting import WORKING_SIDE
+from app.fitting import WORKING_SIDE, Grey
 from app.fitting import fit as fit_digit
 from app.polarity import light_on_dark
-
-Grey = NDArray[np.uint8]
 
 BAND = 16
 """Rows of the reduced image that are made at a time."""

@@ -1,13 +1,10 @@
 """Whether the ink of an image of 28 x 28 is lighter than its ground, and how to make it so."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
-from app.fitting import LEAST_CONTRAST
-
-Grey = NDArray[np.uint8]
+from app.fitting import LEAST_CONTRAST, Grey
 
 FRAME = 4
 """Pixels from the edge in which the ground is looked for: thick ink may cover more than half of the rest."""
