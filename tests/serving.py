@@ -78,3 +78,11 @@ def serve(
         if address:
             reader.join()
         process.stdout.close()
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    """All that comes until the server ends the connection."""
+    answer = b""
+    while part := connection.recv(65_536):
+        answer += part
+    return answer

@@ -2,7 +2,6 @@
 
 import io
 import select
-import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from app.protocol import HEAD_SECONDS
 from app.settings import Settings
 from tests.app.problems import assert_problem
 from tests.conftest import DATA, HEALTH
-from tests.serving import Server, serve
+from tests.serving import Server, serve, until_closed
 
 SEVEN = (DATA / "seven.png").read_bytes()
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
@@ -28,13 +27,6 @@ TIMEOUT = 1
 def server() -> Iterator[Server]:
     with serve("--body-timeout-seconds", str(TIMEOUT), "--max-in-flight", "2") as server:
         yield server
-
-
-def until_closed(connection: socket.socket) -> bytes:
-    answer = b""
-    while part := connection.recv(65536):
-        answer += part
-    return answer
 
 
 SLOW_HEAD = "POST /predict HTTP/1.1\r\nHost: "

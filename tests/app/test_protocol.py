@@ -9,7 +9,7 @@ from shutil import which
 import pytest
 
 from tests.conftest import DATA
-from tests.serving import Server, serve
+from tests.serving import Server, serve, until_closed
 
 SEVEN = (DATA / "seven.png").read_bytes()
 LENGTH = b"Content-Length: %d\r\n" % len(SEVEN)
@@ -94,9 +94,7 @@ def test_a_request_in_the_body_of_an_offer_is_no_request(server: Server) -> None
     hidden = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
     with server.connect() as connection:
         connection.sendall(POST + OFFER + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(hidden) + hidden)
-        answers = b""
-        while more := connection.recv(65_536):
-            answers += more
+        answers = until_closed(connection)
     assert answers.count(b"HTTP/1.1 ") == 1
     assert b"/problems/image-format" in answers
 
