@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from app.classifier import Classifier
 from app.classifier.network import Parameters
 from app.classifier.pixels import DIGITS
-from app.classifier.weights import DEFAULT_PATH, Metadata, WeightsError, load, save
+from app.classifier.weights import DEFAULT_PATH, Metadata, Weights, WeightsError, load, save
 from model_training.backprop import Backpropagation
 from model_training.data import MIRRORS, MNIST_SHA256, DataError, Mnist, load_mnist
 from model_training.diagnosis import CHECKED_EXAMPLES, PASSES, VARIANTS, verdict
@@ -117,7 +117,7 @@ def train(
         metrics={name: asdict(evaluation) for name, evaluation in figures.items()},
     )
     _save(weights, trainer.parameters, metadata)
-    _report(weights, data)
+    _report(load(weights), weights.parent, data)
 
 
 @cli.command("evaluate")
@@ -125,7 +125,7 @@ def evaluate_command(
     mnist: MnistFolder = None, mirrors: Mirrors = MIRRORS, weights: WeightsPath = DEFAULT_PATH
 ) -> None:
     """Measure the weights on MNIST's test images, and write their model card anew."""
-    _report(weights, _load_mnist(mnist, mirrors))
+    _report(load(weights), weights.parent, _load_mnist(mnist, mirrors))  # bad weights are said before a download
 
 
 @cli.command("check-gradients")
@@ -176,10 +176,10 @@ def diagnose(
     console.print(f"The loss curves are in {figure}.")
 
 
-def _report(weights: Path, data: Mnist) -> None:
-    report = Report(load(weights), data.test.only(*DIGITS), data.test.without(*DIGITS))
-    show_evaluation(report.write(weights.parent))
-    console.print(f"The model card is {weights.parent / CARD}.")
+def _report(weights: Weights, folder: Path, data: Mnist) -> None:
+    report = Report(weights, data.test.only(*DIGITS), data.test.without(*DIGITS))
+    show_evaluation(report.write(folder))
+    console.print(f"The model card is {folder / CARD}.")
 
 
 def _load_mnist(folder: Path | None, mirrors: list[str]) -> Mnist:
