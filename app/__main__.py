@@ -6,7 +6,7 @@ import sys
 from pydantic import ValidationError
 
 from app.classifier.weights import WeightsError
-from app.run import serve
+from app.server.run import serve
 from app.settings import Settings
 
 

@@ -20,7 +20,7 @@
     ├── InternalError      500   a fault of the service
     └── Overloaded         503   more requests at once than the service takes
 
-A problem knows nothing of HTTP frameworks: `app.problems` turns it into a response.
+A problem knows nothing of HTTP frameworks: `app.problem_details` turns it into a response.
 """
 
 from typing import ClassVar

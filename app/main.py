@@ -5,18 +5,19 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
-from app.authentication import HEADER
+from app.api.authentication import HEADER
+from app.api.fast_path import Shortcut
+from app.api.openapi import HEADERS, REQUEST_ID_HEADER, Api
+from app.api.routes import health, model, pages, predict
+from app.api.v2 import routes as inference_protocol
+from app.api.v2.codec import HEADER_LENGTH
 from app.classifier.weights import load
-from app.inference_protocol import HEADER_LENGTH
-from app.limits import Limits
-from app.observability import Observability
-from app.openapi import HEADERS, REQUEST_ID_HEADER, Api
-from app.problems import add_problem_handlers
-from app.routes import health, inference_protocol, model, pages, predict
-from app.selftest import check
+from app.middleware.limits import Limits
+from app.middleware.observability import Observability
+from app.problem_details import add_problem_handlers
+from app.self_test import check
 from app.service import Service
 from app.settings import Settings
-from app.shortcut import Shortcut
 
 
 def create_app(settings: Settings) -> ASGIApp:

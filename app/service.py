@@ -8,12 +8,12 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from app.batching import Microbatch
 from app.classifier import Classifier, Prediction, Predictions
 from app.classifier.weights import Weights
 from app.errors import Problem
-from app.images import DigitImage, read_digit
 from app.metrics import Metrics
-from app.microbatch import Microbatch
+from app.preprocessing.decode import DigitImage, read_digit
 from app.settings import Settings
 
 P = ParamSpec("P")

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.app.test_observability import figures
+from tests.app.middleware.test_observability import figures
 from tests.clients import SEVEN
 from tests.serving import serve
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from app.classifier.weights import DEFAULT_PATH, load
 from app.errors import Problem
-from app.images import DigitImage
+from app.preprocessing.decode import DigitImage
 from app.service import INLINE_BYTES, Service
 from app.settings import Settings
 from tests.conftest import encode

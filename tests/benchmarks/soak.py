@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from app.classifier.weights import DEFAULT_PATH, load
-from app.explanation import explain
+from app.preprocessing.explanation import explain
 from tests.benchmarks.growth import drawing
 from tests.benchmarks.load import PATIENCE, Load, Measured, Server, form, running, service
 from tests.benchmarks.serving import BARE, BATCH, BINARY_HEAD, DIGIT, FORM, INFER, PIXELS, PNG

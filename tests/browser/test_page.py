@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from app.routes.pages import STATIC
+from app.api.routes.pages import STATIC
 from tests.browser.drawing import DIGITS, NEITHER, Finger, Hand
 from tests.conftest import DATA
 from tests.serving import serve

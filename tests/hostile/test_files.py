@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from app.api.uploads import _parse_form
 from app.errors import Problem
-from app.images import DigitImage, read_digit
-from app.uploads import _parse_form
+from app.preprocessing.decode import DigitImage, read_digit
 from tests.conftest import encode
 from tests.hostile import PLENTY
 from tests.hostile.corpus import FORMATS, chunk, corpus, drawing, png

@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.api.v2.codec import read_inference
 from app.errors import Problem
-from app.inference_protocol import read_inference
 from tests.hostile import PLENTY
 
 numbers = st.integers(-(2**70), 2**70) | st.floats() | st.sampled_from([0, 1, 28, 784, -1, 2**31, 2**63])

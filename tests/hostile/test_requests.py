@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from app.protocol import HEAD_BYTES, HEAD_SECONDS, MAX_PIPELINED
+from app.server.protocol import HEAD_BYTES, HEAD_SECONDS, MAX_PIPELINED
 from tests.conftest import encode
 from tests.hostile.corpus import drawing
 from tests.serving import Server, serve

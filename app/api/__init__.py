@@ -1,0 +1,1 @@
+"""The HTTP API: it translates between HTTP and the service."""

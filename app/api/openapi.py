@@ -1,0 +1,97 @@
+"""What the OpenAPI schema says beside the models: headers, refusals, examples."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, TypeAlias
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+from starlette.responses import JSONResponse
+
+from app.api.examples import PROBLEMS
+from app.api.schemas import REQUEST_ID, ProblemDocument
+from app.api.v2.codec import HEADER_LENGTH
+from app.api.v2.schemas import InferenceError
+from app.errors import InternalError, Problem
+from app.problem_details import ProblemResponse, problem_document, speaks_protocol
+
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+"""By status"""
+
+REQUEST_ID_HEADER = "X-Request-ID"
+
+
+def _header(description: str, example: str, required: bool = False) -> dict[str, Any]:
+    return {"description": description, "required": required, "schema": {"type": "string"}, "example": example}
+
+
+HEADERS = {
+    REQUEST_ID_HEADER: _header("id of the request, the caller's if it sent a sane one", REQUEST_ID, True),
+    "Retry-After": _header("seconds after which to try again", "1"),
+    "WWW-Authenticate": _header("the header in which the API key is wanted", "X-API-Key"),
+    "Accept-Encoding": _header("the encoding in which the body is wanted", "identity"),
+    HEADER_LENGTH: _header("bytes of the body that are JSON, if binary tensors follow", "331"),
+}
+"""What answers carry beside HTTP's own headers."""
+
+
+class Api(FastAPI):
+    """An application that says in its OpenAPI schema which header every answer carries."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema:
+            return self.openapi_schema
+        schema = super().openapi()
+        operations = [operation for path in schema["paths"].values() for operation in path.values()]
+        for response in (response for operation in operations for response in operation["responses"].values()):
+            response.setdefault("headers", {})[REQUEST_ID_HEADER] = HEADERS[REQUEST_ID_HEADER]
+        return schema
+
+
+def shown(answer: Any) -> dict[str, Any]:
+    """Describe a response by an answer, as Swagger UI shows it."""
+    document = answer.model_dump() if isinstance(answer, BaseModel) else answer
+    return {"content": {"application/json": {"example": document}}}
+
+
+def problem_responses(path: str, *problems: type[Problem]) -> Responses:
+    """Describe with which problems a route answers: with these, and if it fails."""
+    kinds: Sequence[type[Problem]] = (*problems, InternalError)
+    statuses = sorted({kind.status for kind in kinds})
+    return {status: _refusal(path, [kind for kind in kinds if kind.status == status]) for status in statuses}
+
+
+def _refusal(path: str, kinds: Sequence[type[Problem]]) -> dict[str, Any]:
+    protocol = speaks_protocol(path)
+    model, response = (InferenceError, JSONResponse) if protocol else (ProblemDocument, ProblemResponse)
+    examples = {}
+    for kind in kinds:
+        problem = PROBLEMS[kind]
+        value = {"error": problem.detail} if protocol else problem_document(problem, path, REQUEST_ID).model_dump()
+        examples[kind.code] = {"summary": kind.title, "value": value}
+    return {
+        "description": " · ".join(kind.title for kind in kinds),
+        "headers": {name: HEADERS[name] for kind in kinds for name in kind.headers},
+        "content": {response.media_type: {"schema": _schema(model), "examples": examples}},
+    }
+
+
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a model, made once: there are dozens of refusals, and it takes a millisecond."""
+    return model.model_json_schema()
+
+
+def inlined(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a model, with those of its parts in their places: for where OpenAPI takes no references."""
+    schema = model.model_json_schema()
+    parts = schema.pop("$defs", {})
+
+    def resolved(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return resolved(parts[node["$ref"].rsplit("/", 1)[1]])
+            return {name: resolved(value) for name, value in node.items()}
+        return [resolved(value) for value in node] if isinstance(node, list) else node
+
+    return dict(resolved(schema))

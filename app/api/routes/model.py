@@ -1,0 +1,22 @@
+"""`/model`: what the weights are."""
+
+from fastapi import APIRouter
+
+from app.api.authentication import guard
+from app.api.openapi import problem_responses, shown
+from app.api.schemas import ModelCard
+from app.errors import Overloaded, Unauthorized
+from app.service import Service
+
+
+def router(service: Service) -> APIRouter:
+    """A route that tells of this service's weights."""
+    router = APIRouter(tags=["model"], dependencies=guard(service.settings.api_key))
+    card = ModelCard.of(service.weights)
+
+    @router.get("/model", responses=problem_responses("/model", Unauthorized, Overloaded) | {200: shown(card)})
+    async def model() -> ModelCard:
+        """What are the weights, what were they made of, and how good are they?"""
+        return card
+
+    return router

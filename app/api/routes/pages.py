@@ -1,0 +1,97 @@
+"""Pages for people: the one to draw on, the model card, and Swagger UI. Nothing in them comes from another host."""
+
+import html
+from importlib.resources import files
+from pathlib import Path
+
+from fastapi import APIRouter
+from markdown_it import MarkdownIt
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from app.service import Service
+
+STATIC = Path(__file__).parents[2] / "static"
+
+SWAGGER_UI = Path(str(files("fastapi_offline") / "static"))
+"""That package carries Swagger UI's script and style; its page is not used, for its inline script."""
+
+CARD = "MODEL_CARD.md"
+
+
+def _policy(**sources: str) -> dict[str, str]:
+    """A content security policy: from the service itself alone, and of what kinds."""
+    allowed = {"default": "'none'", "style": "'self'", "base-uri": "'none'", "form-action": "'none'"} | sources
+    rules = [f"{name if '-' in name else f'{name}-src'} {value}" for name, value in allowed.items()]
+    return {"Content-Security-Policy": "; ".join([*rules, "frame-ancestors 'none'"])}
+
+
+PAGE = _policy(script="'self'", img="'self' blob:", connect="'self'")  # blob: the pictures of /explain
+CARD_PAGE = _policy(img="'self'")
+DOCS = _policy(
+    script="'self'",
+    style="'self' 'unsafe-inline'",  # Swagger UI sets style attributes
+    img="'self' data: blob:",  # its icons, and the pictures of /explain
+    connect="'self'",
+)
+
+
+def router(service: Service) -> APIRouter:
+    """The pages, for this service's weights."""
+    router = APIRouter(include_in_schema=False)
+    router.mount("/static", StaticFiles(directory=STATIC))
+    router.mount("/swagger-ui", StaticFiles(directory=SWAGGER_UI))
+    folder = service.settings.weights.parent
+
+    @router.get("/")
+    async def page() -> FileResponse:
+        """Draw a digit and see the answer."""
+        return FileResponse(STATIC / "index.html", headers=PAGE)
+
+    @router.get("/docs")
+    async def docs() -> FileResponse:
+        """Swagger UI."""
+        return FileResponse(STATIC / "docs.html", headers=DOCS)
+
+    @router.get("/model/card")
+    async def card() -> HTMLResponse:
+        """The model card that was written beside the weights."""
+        try:
+            text = (folder / CARD).read_text(encoding="utf-8")
+        except OSError:
+            raise HTTPException(404, f"There is no {CARD} beside the weights; `evaluate` writes one.") from None
+        body = MarkdownIt().enable("table").render(text).replace('src="', 'src="card/')
+        return HTMLResponse(CARD_HTML.format(title=html.escape(service.metadata.name), body=body), headers=CARD_PAGE)
+
+    @router.get("/model/card/{figure}.png")
+    async def card_figure(figure: str) -> FileResponse:
+        """A figure of the model card."""
+        path = folder / f"{figure}.png"
+        if not path.is_file():
+            raise HTTPException(404, "The model card has no such figure.")
+        return FileResponse(path)
+
+    return router
+
+
+CARD_HTML = """<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <title>Model card: {title}</title>
+    <link rel="icon" href="../static/favicon.svg">
+    <link rel="stylesheet" href="../static/page.css">
+  </head>
+  <body>
+    <main>
+      <article>
+{body}
+      </article>
+    </main>
+    <footer><nav aria-label="More"><a href="..">Try it</a> <a href="../docs">API</a></nav></footer>
+  </body>
+</html>
+"""

@@ -1,0 +1,130 @@
+"""`/predict`, `/predict/batch` and `/explain`: images in, answers out."""
+
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api import examples
+from app.api.authentication import guard
+from app.api.openapi import problem_responses, shown
+from app.api.schemas import BatchResponse, PredictionResponse, batch_response, prediction_response
+from app.api.uploads import FIELD, REQUEST_BODY, batch_body, mistaken_kind, read_batch, read_upload
+from app.classifier.pixels import IMAGE_SHAPE
+from app.errors import (
+    BatchTooLarge,
+    BodyTimeout,
+    BodyTooLarge,
+    ContentEncoding,
+    ImageBlank,
+    ImageFormat,
+    ImageMissing,
+    ImageSize,
+    ImageTooLarge,
+    ImageUnreadable,
+    InvalidParameter,
+    Overloaded,
+    Problem,
+    Unauthorized,
+)
+from app.preprocessing.decode import DigitImage
+from app.preprocessing.explanation import explain as draw
+from app.problem_details import problem_document
+from app.service import Service
+
+OF_REQUESTS = (Unauthorized, BodyTimeout, BodyTooLarge, ContentEncoding, InvalidParameter, ImageMissing, Overloaded)
+OF_IMAGES = (ImageTooLarge, ImageFormat, ImageUnreadable, ImageSize, ImageBlank)
+
+Fit = Annotated[
+    bool,
+    Query(
+        description="Take an image of any size, find the digit in it, scale and centre it. For photos and drawings;"
+        " without it the image must be 28 x 28."
+    ),
+]
+
+Colors = Annotated[bool, Query(description="Without colours the picture shows what the network saw, and no more.")]
+
+
+def router(service: Service) -> APIRouter:
+    """Routes that answer with this service."""
+    router = APIRouter(tags=["predict"], dependencies=guard(service.settings.api_key))
+    one_image = {"requestBody": REQUEST_BODY}
+
+    @router.post(
+        "/predict",
+        response_model=PredictionResponse,
+        responses=problem_responses("/predict", *OF_REQUESTS, *OF_IMAGES) | {200: shown(examples.prediction(service))},
+        openapi_extra=one_image,
+    )
+    async def predict(request: Request, fit: Fit = False) -> Response:
+        """Is this image a 3 or a 7?
+
+        Send one image (PNG, JPEG, WebP, BMP or GIF), in the form field `file` or as the body itself.
+        Dark ink on a light ground and transparent grounds are understood.
+        """
+        return await answer_one(service, request, fit)
+
+    @router.post(
+        "/predict/batch",
+        response_model=BatchResponse,
+        responses=problem_responses("/predict/batch", *OF_REQUESTS, BatchTooLarge)
+        | {200: shown(examples.batch(service))},
+        openapi_extra={"requestBody": batch_body(service.settings.max_batch)},
+    )
+    async def predict_batch(request: Request, fit: Fit = False) -> Response:
+        """Is each of these images a 3 or a 7?
+
+        Send the images in form fields `files`. Each gets an answer or a problem of its own, in their order.
+        """
+        return await answer_batch(service, request, fit)
+
+    @router.post(
+        "/explain",
+        response_class=Response,
+        responses=problem_responses("/explain", *OF_REQUESTS, *OF_IMAGES)
+        | {200: {"description": "280 x 280", "content": {"image/png": {}}}},
+        openapi_extra=one_image,
+    )
+    async def explain(request: Request, fit: Fit = False, colors: Colors = True) -> Response:
+        """Which pixels spoke for 3, and which for 7?
+
+        Send one image as to `/predict`. Back comes the picture that the network saw, enlarged: orange pixels spoke
+        for 3, blue ones for 7 (gradient x input).
+        """
+        image = await _read_one(service, request, fit)
+        return Response(draw(service.classifier.parameters, image.pixels, colors), media_type="image/png")
+
+    return router
+
+
+async def answer_one(service: Service, request: Request, fit: bool) -> Response:
+    """The answer to a request with one image. Raises what `read_upload` and `Service.read` do."""
+    image = await _read_one(service, request, fit)
+    answer = prediction_response(await service.classify_one(image), image, service.metadata)
+    return Response(answer, media_type="application/json")
+
+
+async def answer_batch(service: Service, request: Request, fit: bool) -> Response:
+    """The answer to a request with several images. Raises what `read_batch` does."""
+    uploads = await read_batch(request, service.settings.max_batch)
+    read = await service.read_all(uploads, fit)
+    path, request_id = request.url.path, request.state.request_id
+    images = [problem_document(image, path, request_id) if isinstance(image, Problem) else image for image in read]
+    pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
+    predictions = await service.classify(np.array(pixels, np.uint8).reshape(len(pixels), *IMAGE_SHAPE))
+    return Response(batch_response(predictions, images, service.metadata), media_type="application/json")
+
+
+async def _read_one(service: Service, request: Request, fit: bool) -> DigitImage:
+    """The image of a request. Whoever sent another kind of document hears of the ways to send an image."""
+    upload = await read_upload(request)
+    try:
+        return await service.read(upload, fit)
+    except ImageFormat:
+        if kind := mistaken_kind(request.headers):
+            way = f'in the field "{FIELD}" of a multipart form, or bare as the body'
+            raise ImageFormat(f"The body is no image, but {kind}. Send a PNG, JPEG, WebP, BMP or GIF {way}.") from None
+        raise

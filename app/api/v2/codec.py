@@ -1,0 +1,143 @@
+"""The Open Inference Protocol, version 2: requests to arrays and answers back, as JSON or as binary tensors.
+
+https://github.com/kserve/open-inference-protocol and, for the extension `binary_tensor_data`,
+https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
+"""
+
+import re
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from app.api.v2.schemas import (
+    INPUT,
+    INPUT_KINDS,
+    OUTPUTS,
+    InferenceRequest,
+    InputParameters,
+    OutputParameters,
+    RequestInput,
+    RequestOutput,
+    RequestParameters,
+)
+from app.classifier import Predictions
+from app.classifier.pixels import PIXELS
+from app.errors import InvalidInference
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+"""How many bytes of a body are JSON; binary tensors follow."""
+
+_NUMBER = re.compile("[0-9]{1,12}")
+
+
+class Inference(NamedTuple):
+    """A request as the classifier wants it."""
+
+    request: InferenceRequest
+    images: NDArray[Any]
+    """uint8 (n, 28, 28), or float32 (n, 784) from 0 to 1"""
+
+
+def read_inference(body: bytes, header_length: str | None) -> Inference:
+    """Read a request, whose JSON is the body's first `header_length` bytes, or all. Raises InvalidInference."""
+    length = len(body)
+    if header_length is not None:
+        if not (_NUMBER.fullmatch(header_length) and int(header_length) <= len(body)):
+            raise InvalidInference(f"{HEADER_LENGTH} must be the number of the body's first bytes that are JSON.")
+        length = int(header_length)
+    try:
+        request = InferenceRequest.model_validate_json(body[:length])
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "body"
+        raise InvalidInference(f"This is no inference request: {where}: {first['msg']}.") from None
+    if [tensor.name for tensor in request.inputs] != [INPUT]:
+        raise InvalidInference(f'Send one input, named "{INPUT}".')
+    names = [output.name for output in request.outputs or ()]
+    if len(set(names)) < len(names) or not set(names) <= set(OUTPUTS):
+        raise InvalidInference(f"Ask for {', '.join(OUTPUTS)}, each at most once.")
+    return Inference(request, _read_tensor(request.inputs[0], body[length:]))
+
+
+def _read_tensor(tensor: RequestInput, binary: bytes) -> NDArray[Any]:
+    if tensor.datatype not in INPUT_KINDS:
+        raise InvalidInference(f"Send the images as {' or '.join(INPUT_KINDS)}.")
+    dtype, image_shape = INPUT_KINDS[tensor.datatype]
+    count, *rest = tensor.shape or [0]
+    if tuple(rest) != image_shape or count < 1:
+        raise InvalidInference(
+            f"The shape is {tensor.shape}. As {tensor.datatype} send {['n', *image_shape]}, n at least 1.".replace(
+                "'", ""
+            )
+        )
+    values = _from_json(tensor, dtype) if tensor.data is not None else _from_binary(tensor, dtype, binary)
+    if values.size != count * PIXELS:
+        raise InvalidInference(f"The shape {tensor.shape} wants {count * PIXELS} values, and {values.size} came.")
+    if dtype is np.float32 and not ((values >= 0) & (values <= 1)).all():
+        raise InvalidInference("FP32 values are from 0 (ground) to 1 (ink). Divide levels by 255.")
+    return values.reshape(tensor.shape)
+
+
+def _from_json(tensor: RequestInput, dtype: type[np.generic]) -> NDArray[Any]:
+    values = _flat(tensor.data or [], tensor.shape)
+    # Types are looked at before NumPy sees them: it makes an array of anything, and a huge one of long strings.
+    if not values or not set(map(type, values)) <= ({int} if dtype is np.uint8 else {int, float}):
+        raise InvalidInference(f"The data must be {tensor.datatype} numbers, flat or nested like the shape.")
+    if dtype is np.uint8 and not (min(values) >= 0 and max(values) <= 255):
+        raise InvalidInference("UINT8 values are from 0 to 255.")
+    try:
+        return np.array(values, dtype)
+    except OverflowError:  # an integer beyond all floats
+        return np.full(len(values), np.inf, dtype)
+
+
+def _flat(data: list[Any], shape: list[int]) -> list[Any]:
+    """The innermost values of lists that are nested like the shape, or are flat; nothing of others."""
+    if data and isinstance(data[0], list):
+        for side in shape[1:]:
+            if not all(isinstance(row, list) and len(row) == side for row in data):
+                return []
+            data = list(chain.from_iterable(data))
+    return data
+
+
+def _from_binary(tensor: RequestInput, dtype: type[np.generic], binary: bytes) -> NDArray[Any]:
+    size = (tensor.parameters or InputParameters()).binary_data_size
+    if size is None:
+        raise InvalidInference("The input has neither data nor a binary_data_size.")
+    if size != len(binary):
+        raise InvalidInference(f"binary_data_size is {size}, and {len(binary)} bytes follow the JSON.")
+    if size % np.dtype(dtype).itemsize:
+        raise InvalidInference(f"{size} bytes are no whole number of {tensor.datatype} values.")
+    return np.frombuffer(binary, np.dtype(dtype).newbyteorder("<")).astype(dtype, copy=False)
+
+
+def write_inference(
+    request: InferenceRequest, predictions: Predictions, name: str, version: str
+) -> tuple[bytes, int | None]:
+    """The body of the answer, and how many of its bytes are JSON if binary tensors follow."""
+    arrays = dict(zip(OUTPUTS, (predictions.probabilities, predictions.digits, predictions.confident), strict=True))
+    wanted = request.outputs or [RequestOutput(name=name) for name in OUTPUTS]
+    all_binary = (request.parameters or RequestParameters()).binary_data_output
+    outputs: list[dict[str, Any]] = []
+    binaries: list[bytes] = []
+    for output in wanted:
+        datatype, dtype, _ = OUTPUTS[output.name]
+        array = arrays[output.name]
+        described: dict[str, Any] = {"name": output.name, "datatype": datatype, "shape": list(array.shape)}
+        as_binary = (output.parameters or OutputParameters()).binary_data
+        if all_binary if as_binary is None else as_binary:
+            binaries.append(array.astype(dtype).tobytes())
+            described["parameters"] = {"binary_data_size": len(binaries[-1])}
+        else:
+            described["data"] = array.ravel().tolist()
+        outputs.append(described)
+    document: dict[str, Any] = {"model_name": name, "model_version": version, "outputs": outputs}
+    if request.id is not None:
+        document["id"] = request.id
+    header = to_json(document)
+    return b"".join([header, *binaries]), len(header) if binaries else None

@@ -1,0 +1,170 @@
+"""`/v2`: the Open Inference Protocol, so that clients of KServe, Triton and MLServer work unchanged."""
+
+from enum import Enum
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from app import __version__
+from app.api import examples
+from app.api.authentication import guard
+from app.api.openapi import HEADERS, inlined, problem_responses, shown
+from app.api.routes.health import is_ready, readiness
+from app.api.uploads import read_body
+from app.api.v2.codec import HEADER_LENGTH, read_inference, write_inference
+from app.api.v2.schemas import (
+    InferenceRequest,
+    InferenceResponse,
+    Liveness,
+    ModelMetadata,
+    ModelReadiness,
+    Readiness,
+    ServerMetadata,
+)
+from app.errors import (
+    BodyTimeout,
+    BodyTooLarge,
+    ContentEncoding,
+    InvalidInference,
+    Overloaded,
+    Unauthorized,
+    UnknownModel,
+)
+from app.service import Service
+
+TAGS: list[str | Enum] = ["Open Inference Protocol"]
+
+MODEL = "/v2/models/{model}"
+MODEL_VERSION = MODEL + "/versions/{version}"
+INFER_PATHS = (MODEL + "/infer", MODEL_VERSION + "/infer")
+
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+OF_MODELS = (Unauthorized, UnknownModel, Overloaded)
+OF_INFERENCE = (InvalidInference, BodyTimeout, BodyTooLarge, ContentEncoding)
+
+INLINE_BINARY = 64
+"""Bytes of a binary request that take as long to read as one of JSON, at the least."""
+
+HEADER_LENGTH_PARAMETER = {
+    "name": HEADER_LENGTH,
+    "in": "header",
+    "required": False,
+    "description": "bytes of the body that are JSON, if binary tensors follow",
+    "schema": {"type": "string"},
+}
+
+
+def router(service: Service) -> APIRouter:
+    """Routes that answer with this service."""
+    router = APIRouter(tags=TAGS)
+    metadata = ServerMetadata(name="three-or-seven", version=__version__)
+
+    @router.get(
+        "/v2",
+        dependencies=guard(service.settings.api_key),
+        responses=problem_responses("/v2", Unauthorized, Overloaded) | {200: shown(metadata)},
+    )
+    async def server_metadata() -> ServerMetadata:
+        """What the server is, and which extensions it knows."""
+        return metadata
+
+    @router.get("/v2/health/live", responses={200: shown(Liveness(live=True))})
+    async def server_live() -> Liveness:
+        """The process answers."""
+        return Liveness(live=True)
+
+    @router.get("/v2/health/ready", responses=readiness(Readiness(ready=True), Readiness(ready=False)))
+    async def server_ready(request: Request, response: Response) -> Readiness:
+        """The service can predict."""
+        return Readiness(ready=is_ready(request, response))
+
+    for prefix in (MODEL, MODEL_VERSION):
+        router.include_router(_model_router(service, prefix))
+    return router
+
+
+def _model_router(service: Service, prefix: str) -> APIRouter:
+    """Routes of the model, under a path that names it. All but its health want the API key."""
+    router = APIRouter(prefix=prefix, tags=TAGS)
+    name, version = service.metadata.name, service.metadata.version
+    names = {"model": name, "version": version}
+    parameters = [_path_parameter(part, names[part]) for part in names if f"{{{part}}}" in prefix]
+    metadata = ModelMetadata(name=name, versions=[version])
+
+    async def known(request: Request) -> None:
+        """Raise UnknownModel if the path names another model or version."""
+        for part, sent in request.path_params.items():
+            if sent != names[part]:
+                raise UnknownModel(f"There is no {part} {sent!r}; the only one is {names[part]}.")
+
+    free = [Depends(known)]
+    guarded = [*guard(service.settings.api_key), *free]
+
+    @router.get(
+        "",
+        dependencies=guarded,
+        responses=problem_responses(prefix, *OF_MODELS) | {200: shown(metadata)},
+        openapi_extra={"parameters": parameters},
+    )
+    async def model_metadata() -> ModelMetadata:
+        """What the model takes and gives."""
+        return metadata
+
+    @router.get(
+        "/ready",
+        dependencies=free,
+        responses=problem_responses(prefix, UnknownModel)
+        | readiness(ModelReadiness(name=name, ready=True), ModelReadiness(name=name, ready=False)),
+        openapi_extra={"parameters": parameters},
+    )
+    async def model_ready(request: Request, response: Response) -> ModelReadiness:
+        """The model can predict."""
+        return ModelReadiness(name=name, ready=is_ready(request, response))
+
+    @router.post(
+        "/infer",
+        dependencies=guarded,
+        response_model=InferenceResponse,
+        responses=problem_responses(prefix, *OF_MODELS, *OF_INFERENCE) | {200: _answer(service)},
+        openapi_extra={"requestBody": _request_body(), "parameters": [*parameters, HEADER_LENGTH_PARAMETER]},
+    )
+    async def infer(request: Request) -> Response:
+        """Classify images: light ink on a dark ground.
+
+        UINT8 [n, 28, 28] from 0 to 255, or FP32 [n, 784] from 0 to 1; as JSON, or binary after the JSON.
+        """
+        return await answer_inference(service, request)
+
+    return router
+
+
+async def answer_inference(service: Service, request: Request) -> Response:
+    """The answer to an inference request. Raises InvalidInference, and what `read_body` does."""
+    sent = await read_body(request)
+    header_length = request.headers.get(HEADER_LENGTH)
+    size = len(sent) if header_length is None else len(sent) // INLINE_BINARY
+    inference = await service.run(size, read_inference, sent, header_length)
+    predictions = await service.classify(inference.images)
+    name, version = service.metadata.name, service.metadata.version
+    body, json_length = await service.run(size, write_inference, inference.request, predictions, name, version)
+    if json_length is None:
+        return Response(body, media_type="application/json")
+    return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})
+
+
+def _path_parameter(name: str, value: str) -> dict[str, Any]:
+    """Describe a part of a path. FastAPI would do so itself, and promise that others are answered with 422."""
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": [value]}}
+
+
+def _request_body() -> dict[str, Any]:
+    request = examples.inference_request().model_dump(exclude_none=True)
+    described = {"schema": inlined(InferenceRequest), "example": request}
+    return {"required": True, "content": {"application/json": described, "application/octet-stream": BINARY}}
+
+
+def _answer(service: Service) -> dict[str, Any]:
+    answer = shown(examples.inference(service))
+    answer["content"]["application/octet-stream"] = BINARY
+    return answer | {"headers": {HEADER_LENGTH: HEADERS[HEADER_LENGTH]}}

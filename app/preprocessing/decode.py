@@ -1,0 +1,203 @@
+"""From uploaded bytes to the 28 x 28 pixels that the network reads: light ink on a dark ground."""
+
+import re
+from io import BytesIO
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from app.classifier.pixels import IMAGE_SHAPE
+from app.errors import ImageFormat, ImageMissing, ImageSize, ImageTooLarge, ImageUnreadable, Problem
+from app.preprocessing.fit import WORKING_SIDE, Grey
+from app.preprocessing.fit import fit as fit_digit
+from app.preprocessing.polarity import light_on_dark
+
+BAND = 16
+"""Rows of the reduced image that are made at a time."""
+
+MAX_SCANS = 100
+"""Of a JPEG, each of which takes as long as the whole of a plain one; cameras and programs write at most a dozen."""
+
+MAX_SEGMENTS = 10_000
+"""Of a JPEG, of which Pillow looks at each; large colour profiles and notes of cameras come in a few hundred."""
+
+_MEMORY: dict[type[ImageFile], int] = {WebPImageFile: 4}
+"""Times as much for each pixel as in other formats: the decoder keeps copies of the whole."""
+
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+"""Of a JPEG, with a length after it, but for the end of the image"""
+_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+
+
+class DigitImage(NamedTuple):
+    """An image ready for the network, and what was found in the upload."""
+
+    pixels: Grey
+    """(28, 28), light ink on a dark ground"""
+    format: str
+    width: int
+    height: int
+    inverted: bool
+    """Whether the ink was dark"""
+    fitted: bool
+
+
+def read_digit(data: bytes, max_pixels: int, fit: bool = False) -> DigitImage:
+    """Decode an image of any kind and make its ink light on dark.
+
+    It must be 28 x 28, unless it is to be fitted. Of an animation the first frame counts.
+    Raises ImageMissing, ImageFormat, ImageUnreadable, ImageTooLarge, ImageSize or ImageBlank.
+    """
+    if not data:
+        raise ImageMissing("The file is empty. Send an image.")
+    plugin = _plugin_for(data)
+    if plugin is JpegImageFile:
+        _check_segments(data)
+    if plugin is None:
+        raise ImageFormat("The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.")
+    max_pixels //= _MEMORY.get(plugin, 1)
+    try:
+        image = plugin(BytesIO(data))  # reads the header alone
+        width, height = image.size
+        _check_size(width, height, max_pixels, fit)
+        if fit and isinstance(image, JpegImageFile):
+            image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # decodes no finer than is needed
+        image.load()
+        grey = _to_grey(_upright(_reduced(image) if fit else image))
+    except Problem:
+        raise
+    except Image.DecompressionBombError:  # of WebP and GIF, Pillow itself measures the canvas
+        raise ImageTooLarge(f"The image is too large. Send at most {max_pixels:,} pixels.") from None
+    except Exception as error:  # Pillow's decoders raise many types for corrupt data, and name no common one
+        raise ImageUnreadable(
+            f"The {plugin.format} image is truncated or corrupt. Save it again and send it whole."
+        ) from error
+    pixels, inverted = fit_digit(grey) if fit else light_on_dark(grey)
+    return DigitImage(pixels, image.format or "", width, height, inverted, fit)
+
+
+def _check_size(width: int, height: int, max_pixels: int, fit: bool) -> None:
+    if width * height > max_pixels:
+        raise ImageTooLarge(f"The image has {width} x {height} pixels. Send at most {max_pixels:,} pixels.")
+    if not fit and (height, width) != IMAGE_SHAPE:
+        raise ImageSize(
+            f"The image has {width} x {height} pixels. Send one of 28 x 28 pixels, or ask for it to be fitted, with"
+            " ?fit=true in the URL."
+        )
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """Shrink what is larger than `fit_digit` needs, before work and memory are spent on each pixel.
+
+    Band by band: some modes must be converted first, and the whole may be large.
+    """
+    factor = max(image.size) // WORKING_SIDE
+    if factor < 2:
+        return image
+    across, down = (min(factor, side) for side in image.size)
+    width, height = image.width // across, image.height // down
+    flat = {"1": "L", "P": "RGB", "PA": "RGBA"}.get(image.mode, image.mode)  # or there would be no antialiasing
+    sixteen_bits = image.mode.startswith("I")  # which RGBA would clip
+    mode = "RGBA" if image.has_transparency_data and not sixteen_bits else flat
+    reduced = Image.new(mode, (width, height))
+    for top in range(0, height, BAND):
+        bottom = min(top + BAND, height)
+        band = image.crop((0, top * down, width * across, bottom * down)).convert(mode)
+        reduced.paste(band.resize((width, bottom - top), Image.Resampling.BOX), (0, top))
+    reduced.info = image.info  # with the rotation that a camera noted
+    return reduced
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Undo the rotation that a camera noted in EXIF."""
+    if not image.info:  # no note of any kind, as in most images of 28 x 28
+        return image
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001  # a note that cannot be read, which may raise anything, spoils no image
+        return image
+
+
+def _plugin_for(data: bytes) -> type[ImageFile] | None:
+    """The format by its signature, whatever the Content-Type or the file's name says.
+
+    Pillow's Image.open knows signatures too, but cannot tell a broken PNG from what was never an image.
+    """
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PngImageFile
+    if data.startswith(b"\xff\xd8\xff"):
+        return JpegImageFile
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return GifImageFile
+    if data.startswith(b"BM"):
+        return BmpImageFile
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return WebPImageFile
+    return None
+
+
+def _check_segments(data: bytes) -> None:
+    """Raise ImageUnreadable if a JPEG has too many up to its end. Behind that, a live photo has its film."""
+    scans, position = 0, 0
+    for _ in range(MAX_SEGMENTS):
+        marker = _MARKER.search(data, position)
+        if marker is None or marker[0] == _END_OF_IMAGE:
+            return
+        scans += marker[0] == _START_OF_SCAN
+        if scans > MAX_SCANS:
+            break
+        position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    limits = f"{MAX_SCANS} scans or {MAX_SEGMENTS:,} segments"
+    raise ImageUnreadable(f"The JPEG image has more than {limits}. Save it again as a plain one.")
+
+
+def _to_grey(image: Image.Image) -> Grey:
+    """Luminance (height, width), with transparency flattened."""
+    if image.mode.startswith("I"):
+        levels = np.asarray(image)
+        return np.asarray(levels * (255 / max(levels.max(), 1)), np.uint8)  # 12-bit values in 16 bits are common
+    if image.has_transparency_data:
+        grey, alpha = np.moveaxis(np.asarray(image.convert("RGBA").convert("LA")), 2, 0)
+        return _flatten(grey, alpha)
+    band = _strongest_band(image)
+    return np.frombuffer(band.tobytes(), np.uint8).reshape(band.height, band.width)  # asarray takes twice as long
+
+
+def _strongest_band(image: Image.Image) -> Image.Image:
+    """Luminance, unless one of red, green and blue shows more than twice its contrast, as for yellow ink on white."""
+    if image.mode == "L":
+        return image
+    grey = image.convert("L")
+    if image.mode in ("1", "LA"):
+        return grey
+    bands = image.convert("RGB").split()
+    strongest = max(bands, key=_contrast)
+    return strongest if _contrast(strongest) > 2 * _contrast(grey) else grey
+
+
+def _contrast(band: Image.Image) -> int:
+    darkest, lightest = band.getextrema()
+    return int(lightest) - int(darkest)  # type: ignore[arg-type]  # of one band, numbers
+
+
+def _flatten(grey: Grey, alpha: Grey) -> Grey:
+    """Lay a transparent image on the ground that it was meant for.
+
+    If what is opaque shows light and dark, it is a picture of its own, and holes get its commonest level, the median.
+    If it is of one colour, its outline is the picture, and black or white is laid under it, whichever differs more.
+    """
+    opaque = grey[alpha > alpha.max() // 2]
+    if not opaque.size:
+        return np.zeros_like(grey)
+    darkest, typical, lightest = np.percentile(opaque, (5, 50, 95))
+    contrasting = 255 if typical < 128 else 0
+    ground = typical if lightest - darkest > 127 else contrasting
+    opacity = alpha / np.float32(255)
+    return np.asarray(np.rint(grey * opacity + ground * (1 - opacity)), np.uint8)

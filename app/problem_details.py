@@ -1,0 +1,88 @@
+"""Problem details (RFC 9457): the one shape in which the service says no.
+
+Under /v2 it is the Open Inference Protocol's, `{"error": "..."}`.
+"""
+
+from collections.abc import Mapping
+from http.client import responses
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from app.api.schemas import ProblemDocument
+from app.errors import InternalError, InvalidParameter, Problem
+
+
+class ProblemResponse(JSONResponse):
+    """A problem document."""
+
+    media_type = "application/problem+json"
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Make every error of the service and of the framework a problem."""
+    for kind in (Problem, HTTPException, RequestValidationError, ClientDisconnect, Exception):
+        app.add_exception_handler(kind, _handle)
+
+
+async def refuse(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request with its problem, from outside of the framework's own handling of errors."""
+    response = await _handle(Request(scope), error)
+    await response(scope, receive, send)
+
+
+async def _handle(request: Request, error: Exception) -> Response:
+    headers: Mapping[str, str] | None = None
+    match error:
+        case HTTPException():
+            status, title, headers = error.status_code, responses.get(error.status_code, "Error"), error.headers
+            code = title.lower().replace(" ", "-")
+            detail = _EXPLANATIONS.get(status, title) if error.detail == title else error.detail
+        case ClientDisconnect():  # nobody is left to read this, and it is no fault to be logged
+            status, code, title, detail = 400, "client-disconnect", "The client left", "The body did not arrive whole."
+        case _:
+            problem = _problem(error)
+            status, code, title, detail = problem.status, problem.code, problem.title, problem.detail
+            headers = problem.headers
+    if speaks_protocol(request.url.path):
+        return JSONResponse({"error": detail}, status, headers)
+    document = _document(status, code, title, detail, request.url.path, request.state.request_id)
+    return ProblemResponse(document.model_dump(), status, headers)
+
+
+def speaks_protocol(path: str) -> bool:
+    """Whether refusals under this path are the Open Inference Protocol's."""
+    return (path + "/").startswith("/v2/")
+
+
+def problem_document(problem: Problem, instance: str, request_id: str) -> ProblemDocument:
+    """The document alone, for a problem with a part of the request, or with what is none."""
+    return _document(problem.status, problem.code, problem.title, problem.detail, instance, request_id)
+
+
+def _problem(error: Exception) -> Problem:
+    """The error itself, or what stands for it."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            return InvalidParameter(
+                "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()) + "."
+            )
+    return InternalError("This is a fault of the service, not of the request. Its log says more beside the request id.")
+
+
+def _document(status: int, code: str, title: str, detail: str, instance: str, request_id: str) -> ProblemDocument:
+    return ProblemDocument(
+        type=f"/problems/{code}", title=title, status=status, detail=detail, instance=instance, request_id=request_id
+    )
+
+
+_EXPLANATIONS = {
+    404: "There is nothing at this path. See /docs for what there is.",
+    405: "This path does not answer this method. See /docs for what it answers.",
+}

@@ -1,0 +1,32 @@
+"""The OpenAPI schema and the service say the same: schemathesis tries what the schema allows, and what it does not."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT
+from tests.serving import serve
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+CASES = 1000
+
+
+def test_schemathesis_finds_no_failure(tmp_path: Path) -> None:
+    """All its checks, in all its phases, on a live server."""
+    with serve("--no-access-log") as server:
+        program = str(Path(sys.executable).with_name("schemathesis"))
+        command = [program, "--config-file", str(CONFIG), "run", f"{server.url}/openapi.json"]
+        ended = subprocess.run(
+            [*command, "--max-examples", "60", "--workers", "1", "--seed", "1", "--no-color", "--checks", "all"],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            cwd=tmp_path,
+            env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.app.api.contract_hooks", "PYTHONPATH": str(ROOT)},
+        )
+        assert ended.returncode == 0, f"{ended.stdout}{ended.stderr}{''.join(server.log)}"
+    counted = re.search(r"([\d,]+) generated", ended.stdout)
+    assert counted
+    assert int(counted[1].replace(",", "")) >= CASES

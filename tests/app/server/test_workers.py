@@ -1,0 +1,166 @@
+"""Several workers: how they start, stop, die and are replaced while clients are being served."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app.classifier.weights import DEFAULT_PATH, load, save
+from tests.app.middleware.test_observability import figures
+from tests.clients import COUNT, Clients
+from tests.conftest import DATA
+from tests.serving import Server, serve
+
+SEVEN = (DATA / "seven.png").read_bytes()
+PATIENCE = 60
+
+
+def workers(server: Server) -> list[int]:
+    """Process ids of the workers that run, oldest first."""
+    command = ["pgrep", "--parent", str(server.process.pid), "--full", "spawn_main"]
+    return [int(pid) for pid in subprocess.run(command, capture_output=True, text=True).stdout.split()]
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def predictions(server: Server) -> float:
+    """How many requests for predictions the workers say that they answered."""
+    labels = {"method": "POST", "route": "/predict", "status": "200"}
+    counted = figures(httpx2.get(f"{server.url}/metrics").text)
+    return counted["http_request_duration_seconds_count", frozenset(labels.items())]
+
+
+def test_new_weights_come_a_killed_worker_goes_and_the_end_is_clean(tmp_path: Path) -> None:
+    weights = load(DEFAULT_PATH)
+    path = tmp_path / "weights.safetensors"
+    save(path, weights.parameters, weights.metadata)
+    with serve("--workers", "2", "--weights", str(path), "--no-access-log") as server:
+        # SIGHUP: new weights, and not one request lost.
+        with Clients(server.url).running() as clients:
+            until(lambda: clients.outcomes["200"] > 200)
+            before = workers(server)
+            assert len(before) == 2
+            save(path, weights.parameters, replace(weights.metadata, version="9.9.9"))
+            server.process.send_signal(signal.SIGHUP)
+            until(lambda: not set(workers(server)) & set(before))
+            asked = clients.outcomes["200"]
+            until(lambda: clients.outcomes["200"] > asked + 100)
+        assert set(clients.outcomes) == {"200"}
+        assert clients.versions["9.9.9"] > 100
+
+        # What the workers counted, those that are gone included, is what was sent; of the info the living tell.
+        until(lambda: predictions(server) == clients.outcomes["200"])
+        until(lambda: httpx2.get(f"{server.url}/metrics").text.count("\nthree_or_seven_info{") == 1)
+
+        # A killed worker takes along only what it had in hand, and is replaced.
+        with Clients(server.url).running() as clients:
+            until(lambda: clients.outcomes["200"] > 200)
+            killed = workers(server)[0]
+            os.kill(killed, signal.SIGKILL)
+            until(lambda: len(workers(server)) == 2 and killed not in workers(server))
+            asked = clients.outcomes["200"]
+            until(lambda: clients.outcomes["200"] > asked + 100)
+            lost = clients.outcomes.total() - clients.outcomes["200"]
+            assert lost <= COUNT
+
+            # SIGTERM: every client gets its answers until nobody listens any more.
+            server.process.send_signal(signal.SIGTERM)
+            clients.join()
+            assert clients.outcomes.total() - clients.outcomes["200"] == lost
+        assert server.process.wait(PATIENCE) == 0
+
+
+def test_sigterm_does_not_wait_for_a_replacement(tmp_path: Path) -> None:
+    with serve("--workers", "2") as server:
+        until(lambda: sum("Started server process" in line for line in server.log) == 2)
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: any("SIGHUP" in line for line in server.log))
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+        assert sum("Started server process" in line for line in server.log) <= 3
+
+
+def test_sighup_does_one_process_no_harm() -> None:
+    with serve() as server:
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: any("see --workers" in line for line in server.log))
+        assert httpx2.get(f"{server.url}/readyz").status_code == 200
+
+
+def test_one_process_ends_cleanly_under_load_too() -> None:
+    with serve("--no-access-log") as server:
+        with Clients(server.url).running() as clients:
+            until(lambda: clients.outcomes["200"] > 200)
+            server.process.send_signal(signal.SIGTERM)
+            clients.join()
+        assert set(clients.outcomes) == {"200"}
+        assert server.process.wait(PATIENCE) == 0
+
+
+def test_while_it_drains_it_says_so_and_answers_on() -> None:
+    with serve("--drain-seconds", "2") as server:
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        ready = httpx2.get(f"{server.url}/readyz")
+        assert (ready.status_code, ready.json()) == (503, {"status": "draining"})
+        assert httpx2.get(f"{server.url}/v2/health/ready").json() == {"ready": False}
+        ready = httpx2.get(f"{server.url}/v2/models/three-or-seven/ready")
+        assert (ready.status_code, ready.json()) == (503, {"name": "three-or-seven", "ready": False})
+        answer = httpx2.post(f"{server.url}/predict", content=SEVEN)
+        assert answer.json()["digit"] == 7
+        assert answer.headers["connection"] == "close"
+        assert httpx2.get(f"{server.url}/livez").status_code == 200
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_ctrl_c_ends_it_at_once(count: int) -> None:
+    with serve("--drain-seconds", "60", "--workers", str(count)) as server:
+        until(lambda: sum("Started server process" in line for line in server.log) == count)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(20) == 130
+
+
+def test_figures_of_all_workers_are_added_up() -> None:
+    with serve("--workers", "2", "--no-access-log") as server:
+        for _ in range(60):  # each on a new connection, which any worker may take
+            assert httpx2.post(f"{server.url}/predict", content=SEVEN).status_code == 200
+        for _ in range(3):
+            counted = figures(httpx2.get(f"{server.url}/metrics").text)
+            labels = {"method": "POST", "route": "/predict", "status": "200"}
+            assert counted["http_request_duration_seconds_count", frozenset(labels.items())] == 60
+            assert counted["predictions_total", frozenset({("digit", "7"), ("confident", "true")})] == 60
+        assert server.stop() == 0
+
+
+def test_bad_weights_leave_the_workers_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(DEFAULT_PATH.read_bytes())
+    with serve("--workers", "2", "--weights", str(path)) as server:
+        until(lambda: sum("Started server process" in line for line in server.log) == 2)
+        before = workers(server)
+        path.write_bytes(b"junk")
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: any("aborting the restart" in line for line in server.log))
+        assert any(f"Cannot use the weights file {path}" in line for line in server.log)
+        assert workers(server) == before
+        assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
+
+
+def test_weights_that_misread_the_test_image_are_refused(tmp_path: Path) -> None:
+    weights = load(DEFAULT_PATH)
+    path = tmp_path / "weights.safetensors"
+    swapped = (*weights.parameters[:-1], type(weights.parameters[-1])(*(a[..., ::-1] for a in weights.parameters[-1])))
+    save(path, swapped, weights.metadata)
+    with pytest.raises(AssertionError, match="with it a clear 7 is not read as one"), serve("--weights", str(path)):
+        pass

@@ -1,0 +1,88 @@
+"""One forward pass for images that wait together."""
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.batching import ENOUGH, Microbatch
+from app.classifier import Classifier, Predictions
+from app.classifier.weights import DEFAULT_PATH, load
+from model_training.data import Digits
+
+WEIGHTS = load(DEFAULT_PATH)
+CLASSIFIER = Classifier(WEIGHTS.parameters, WEIGHTS.metadata.threshold)
+
+
+class Passes:
+    """The classifier, and how many images each pass had."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def classify(self, images: NDArray[np.uint8]) -> Predictions:
+        self.sizes.append(len(images))
+        return CLASSIFIER.predict(images)
+
+
+def test_each_gets_its_own_answer_from_one_pass(digits: Digits) -> None:
+    images = digits.images[:40]
+    passes = Passes()
+
+    async def ask() -> None:
+        microbatch = Microbatch(passes.classify)
+        answers = await asyncio.gather(*map(microbatch.classify, images))
+        for image, answer in zip(images, answers, strict=True):
+            [alone] = CLASSIFIER.predict(image[None]).each()
+            assert (answer.digit, answer.confident) == (alone.digit, alone.confident)
+            assert answer.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
+        assert await microbatch.classify(images[0]) == next(CLASSIFIER.predict(images[:1]).each())
+
+    asyncio.run(ask())
+    assert passes.sizes == [40, 1]
+
+
+@pytest.mark.parametrize(("turns", "expected"), [([0, 1, 2, 3], [4]), ([0, 0, 9, 9], [2, 2]), (range(70), [ENOUGH, 6])])
+def test_a_pass_begins_when_a_turn_brings_no_more(digits: Digits, turns: Sequence[int], expected: list[int]) -> None:
+    passes = Passes()
+
+    async def ask() -> None:
+        microbatch = Microbatch(passes.classify)
+
+        async def come(turn: int) -> None:
+            for _ in range(turn):
+                await asyncio.sleep(0)
+            await microbatch.classify(digits.images[0])
+
+        await asyncio.gather(*map(come, turns))
+
+    asyncio.run(ask())
+    assert passes.sizes == expected
+
+
+def test_who_leaves_spoils_nothing_for_the_others(digits: Digits) -> None:
+    async def ask() -> None:
+        microbatch = Microbatch(CLASSIFIER.predict)
+        tasks = [asyncio.ensure_future(microbatch.classify(image)) for image in digits.images[:3]]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        first, second, third = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(second, asyncio.CancelledError)
+        expected = [prediction.digit for prediction in CLASSIFIER.predict(digits.images[:3]).each()]
+        assert [first.digit, third.digit] == [expected[0], expected[2]]  # type: ignore[union-attr]
+
+    asyncio.run(ask())
+
+
+def test_a_fault_reaches_all_who_wait(digits: Digits) -> None:
+    def fail(_: NDArray[np.uint8]) -> Predictions:
+        raise MemoryError
+
+    async def ask() -> None:
+        microbatch = Microbatch(fail)
+        answers = await asyncio.gather(*map(microbatch.classify, digits.images[:3]), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [MemoryError] * 3
+
+    asyncio.run(ask())
