@@ -1,7 +1,6 @@
 """What the service refuses, and why.
 
     Problem
-    ├── InvalidRequest     400   no HTTP
     ├── InvalidInference   400   no request of the Open Inference Protocol
     ├── Unauthorized       401   no API key, or a wrong one
     ├── UnknownModel       404   another name or version than the model's
@@ -16,7 +15,6 @@
     ├── ImageUnreadable    422   truncated or corrupt
     ├── ImageSize          422   not 28 x 28
     ├── ImageBlank         422   no ink
-    ├── HeadTooLarge       431   more headers than anybody needs
     ├── InternalError      500   a fault of the service
     └── Overloaded         503   more requests at once than the service takes
 
@@ -43,10 +41,6 @@ class Problem(Exception):
         self.detail = detail
 
 
-class InvalidRequest(Problem):
-    status, code, title = 400, "invalid-request", "The request is not valid"
-
-
 class InvalidInference(Problem):
     status, code, title = 400, "invalid-inference", "The inference request is not valid"
 
@@ -62,6 +56,7 @@ class UnknownModel(Problem):
 
 class BodyTimeout(Problem):
     status, code, title = 408, "body-timeout", "The request body came too slowly"
+    headers: ClassVar = {"Connection": "close"}
 
 
 class BodyTooLarge(Problem):
@@ -103,10 +98,6 @@ class ImageSize(Problem):
 
 class ImageBlank(Problem):
     status, code, title = 422, "image-blank", "The image shows nothing"
-
-
-class HeadTooLarge(Problem):
-    status, code, title = 431, "head-too-large", "The head of the request is too large"
 
 
 class InternalError(Problem):

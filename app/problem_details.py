@@ -25,17 +25,18 @@ class ProblemResponse(JSONResponse):
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Make every error of the service and of the framework a problem."""
-    for kind in (Problem, HTTPException, RequestValidationError, ClientDisconnect, Exception):
-        app.add_exception_handler(kind, _handle)
+    for kind in (*HANDLERS, Exception):
+        app.add_exception_handler(kind, problem_response)
 
 
 async def refuse(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request with its problem, from outside of the framework's own handling of errors."""
-    response = await _handle(Request(scope), error)
+    response = await problem_response(Request(scope), error)
     await response(scope, receive, send)
 
 
-async def _handle(request: Request, error: Exception) -> Response:
+async def problem_response(request: Request, error: Exception) -> Response:
+    """Make a response of an error, as an exception handler of Starlette."""
     headers: Mapping[str, str] | None = None
     match error:
         case HTTPException():
@@ -52,6 +53,10 @@ async def _handle(request: Request, error: Exception) -> Response:
         return JSONResponse({"error": detail}, status, headers)
     document = _document(status, code, title, detail, request.url.path, request.state.request_id)
     return ProblemResponse(document.model_dump(), status, headers)
+
+
+HANDLERS = dict.fromkeys((Problem, HTTPException, RequestValidationError, ClientDisconnect), problem_response)
+"""Exception handlers of the errors that are no faults of the service."""
 
 
 def speaks_protocol(path: str) -> bool:

@@ -3,11 +3,18 @@
 from pathlib import Path
 
 from app.classifier import Classifier
-from app.classifier.weights import WeightsError
+from app.classifier.weights import Weights, WeightsError, load
 from app.preprocessing.decode import DigitImage, read_digit
 
 SAMPLE = Path(__file__).parent / "static" / "samples" / "7.png"
 DIGIT = 7
+
+
+def load_tested(path: Path) -> Weights:
+    """Load weights and run the self-test on them. Raises WeightsError."""
+    weights = load(path)
+    check(Classifier(weights.parameters, weights.metadata.threshold), path)
+    return weights
 
 
 def sample() -> DigitImage:

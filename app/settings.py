@@ -15,7 +15,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="THREE_OR_SEVEN_",
-        cli_prog_name="python -m app",
+        cli_prog_name="three-or-seven",
         cli_kebab_case=True,
         cli_hide_none_type=True,
         cli_implicit_flags=True,
@@ -24,6 +24,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every one of this machine")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
     workers: int = Field(1, ge=1, description="processes; more than there are cores gain nothing")
+    http: Literal["h11", "httptools"] = Field(
+        "h11",
+        description="parser of HTTP/1.1: h11 bounds the memory of every request; httptools is faster, and right behind"
+        " a proxy that does so",
+    )
     weights: Path = Field(DEFAULT_PATH, description="the weights file")
     max_body_bytes: int = Field(
         12 * 1024 * 1024, ge=1024, description="largest request body; photos of a phone are below 12 MiB"
@@ -34,6 +39,9 @@ class Settings(BaseSettings):
     max_batch: int = Field(64, ge=1, description="most images in one request to /predict/batch")
     max_in_flight: int = Field(
         100, ge=1, description="most requests that a worker has in hand; more are refused, and may try again"
+    )
+    header_timeout_seconds: float = Field(
+        10, gt=0, description="maximum time of a connection without a request in progress; with h11 only"
     )
     body_timeout_seconds: float = Field(
         30, gt=0, description="how long a request body may take to arrive; 12 MiB in 30 s are 3.4 Mbit/s"

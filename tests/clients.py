@@ -15,18 +15,19 @@ PATIENCE_SECONDS = 60
 
 
 class Clients:
-    """Clients with kept-alive connections that ask one question after the other."""
+    """Clients that send one request after the other, on a connection each that is kept alive, or on a new one."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, count: int = COUNT, keep_alive: bool = True) -> None:
         self._address = url.removeprefix("http://")
+        self._keep_alive = keep_alive
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(COUNT)]
+        self._threads = [threading.Thread(target=self._run) for _ in range(count)]
         self._lock = threading.Lock()
         self.outcomes: Counter[str] = Counter()
         self.versions: Counter[str] = Counter()
         """Of the model that answered"""
         self.refused = 0
-        """Clients that left, since nobody listened any more"""
+        """Clients that ended because the connection was refused"""
 
     def _run(self) -> None:
         with closing(http.client.HTTPConnection(self._address, timeout=PATIENCE_SECONDS)) as connection:
@@ -40,6 +41,8 @@ class Clients:
                 answer = response.read()
                 outcome = str(response.status)
                 version = json.loads(answer)["model"]["version"] if outcome == "200" else ""
+                if not self._keep_alive:
+                    connection.close()
             except ConnectionRefusedError:  # no request was lost
                 self.refused += 1
                 return

@@ -1,72 +1,63 @@
-"""The short way to the answers, past FastAPI's dispatch, which takes longer than decoder and network together."""
+"""The fast path: Starlette routes in front of FastAPI, whose dispatch takes longer than the decoder and the network."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
-from typing import NamedTuple, TypeAlias
-
-from starlette.requests import ClientDisconnect, Request
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.authentication import HEADER, authorize
 from app.api.routes.predict import answer_batch, answer_one
-from app.api.v2.routes import INFER_PATHS, answer_inference
-from app.errors import Problem
-from app.problem_details import refuse
+from app.api.v2.routes import INFER_PATHS, answer_inference, check_model
+from app.problem_details import HANDLERS, problem_response
 from app.service import Service
 
 FITS = {b"": False, b"fit=false": False, b"fit=true": True}
-"""The queries in which nothing needs to be validated, and the `fit` that they ask for."""
+"""Values of `fit` by the whole query string, where nothing else needs to be validated."""
 
 
-class Way(NamedTuple):
-    """What a route does. In the scope it stands for the route, whose path the metrics want."""
+class FastRoute(Route):
+    """A route that matches its method and a query without need of validation; all else is left to FastAPI."""
 
-    path: str
-    answer: Callable[[Request], Awaitable[Response]]
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        if match is Match.FULL and scope["query_string"] in FITS:
+            return match, child_scope
+        return Match.NONE, {}
 
 
-Ways: TypeAlias = Mapping[tuple[str, bytes], Way]
-"""By path and query"""
+def add_fast_path(api: ASGIApp, service: Service) -> ASGIApp:
+    """Put the fast path in front of the FastAPI application, which has the same routes by the same functions."""
+    api_key = service.settings.api_key
+
+    async def predict(request: Request) -> Response:
+        authorize(api_key, request.headers.get(HEADER))
+        return await answer_one(service, request, FITS[request.scope["query_string"]])
+
+    async def predict_batch(request: Request) -> Response:
+        authorize(api_key, request.headers.get(HEADER))
+        return await answer_batch(service, request, FITS[request.scope["query_string"]])
+
+    async def infer(request: Request) -> Response:
+        authorize(api_key, request.headers.get(HEADER))
+        check_model(service, request)
+        return await answer_inference(service, request)
+
+    endpoints = {"/predict": predict, "/predict/batch": predict_batch} | dict.fromkeys(INFER_PATHS, infer)
+    routes = [FastRoute(path, endpoint, methods=["POST"]) for path, endpoint in endpoints.items()]
+    router = Router(routes, redirect_slashes=False, default=head_as_get(api))
+    return ServerErrorMiddleware(ExceptionMiddleware(router, HANDLERS), problem_response)
 
 
-class Shortcut:
-    """Answers these requests as their routes do, by the same functions.
+def head_as_get(app: ASGIApp) -> ASGIApp:
+    """Answer HEAD as GET, which FastAPI's routes do not; the server leaves out the body."""
 
-    The routes are what the OpenAPI schema knows, and what answers with any other query.
-    """
-
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app = app
-        self._api_key = service.settings.api_key
-        self._ways = ways(service)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or pass the request on."""
-        posted = scope["type"] == "http" and scope["method"] == "POST"
-        way = self._ways.get((scope["path"], scope["query_string"])) if posted else None
-        if way is None:
-            return await self._app(scope, receive, send)
-        scope["route"] = way
-        request = Request(scope, receive)
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        asked = {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
         try:
-            authorize(self._api_key, request.headers.get(HEADER))
-            response = await way.answer(request)
-        except Exception as error:
-            await refuse(error, scope, receive, send)
-            if not isinstance(error, Problem | ClientDisconnect):
-                raise  # to be logged
-            return
-        await response(scope, receive, send)
+            await app(asked, receive, send)
+        finally:
+            scope["route"] = asked.get("route")  # for the metrics
 
-
-def ways(service: Service) -> Ways:
-    """The requests that many send."""
-    found = {}
-    for path, answer in (("/predict", answer_one), ("/predict/batch", answer_batch)):
-        for query, fit in FITS.items():
-            found[path, query] = Way(path, partial(answer, service, fit=fit))
-    for path in INFER_PATHS:
-        exact = path.format(model=service.metadata.name, version=service.metadata.version)
-        found[exact, b""] = Way(path, partial(answer_inference, service))
-    return found
+    return answer

@@ -71,7 +71,7 @@ def _refusal(path: str, kinds: Sequence[type[Problem]]) -> dict[str, Any]:
         examples[kind.code] = {"summary": kind.title, "value": value}
     return {
         "description": " · ".join(kind.title for kind in kinds),
-        "headers": {name: HEADERS[name] for kind in kinds for name in kind.headers},
+        "headers": {name: HEADERS[name] for kind in kinds for name in kind.headers if name in HEADERS},
         "content": {response.media_type: {"schema": _schema(model), "examples": examples}},
     }
 

@@ -93,10 +93,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
     metadata = ModelMetadata(name=name, versions=[version])
 
     async def known(request: Request) -> None:
-        """Raise UnknownModel if the path names another model or version."""
-        for part, sent in request.path_params.items():
-            if sent != names[part]:
-                raise UnknownModel(f"There is no {part} {sent!r}; the only one is {names[part]}.")
+        check_model(service, request)
 
     free = [Depends(known)]
     guarded = [*guard(service.settings.api_key), *free]
@@ -137,6 +134,14 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
         return await answer_inference(service, request)
 
     return router
+
+
+def check_model(service: Service, request: Request) -> None:
+    """Raise UnknownModel if the path names another model or version."""
+    known = {"model": service.metadata.name, "version": service.metadata.version}
+    for part, sent in request.path_params.items():
+        if sent != known[part]:
+            raise UnknownModel(f"There is no {part} {sent!r}; the only one is {known[part]}.")
 
 
 async def answer_inference(service: Service, request: Request) -> Response:

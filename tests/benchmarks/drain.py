@@ -1,0 +1,40 @@
+"""How many requests a shutdown loses: `python -m tests.benchmarks.drain`.
+
+Busy clients send requests all the time, on connections that are kept alive or on a new one each, and SIGTERM stops
+the service. A request is lost if it was sent and not answered; a refused connection ends its client.
+"""
+
+import signal
+import time
+
+from tests.clients import Clients
+from tests.serving import serve
+
+RUNS = 10
+CLIENTS = 8
+
+
+def run(http: str, workers: int, keep_alive: bool) -> tuple[int, int, int]:
+    """Stop the service once under load: requests lost, requests sent, exit code."""
+    with serve("--workers", str(workers), "--http", http, "--no-access-log") as server:
+        clients = Clients(server.url, CLIENTS, keep_alive)
+        with clients.running():
+            time.sleep(1)
+            server.process.send_signal(signal.SIGTERM)
+            clients.join()
+        sent = clients.outcomes.total()
+        return sent - clients.outcomes["200"], sent, server.process.wait(60)
+
+
+def main() -> None:
+    print("| parser | workers | connections | lost | sent | exit codes |\n|---|---|---|---|---|---|")
+    for http in ("h11", "httptools"):
+        for workers in (1, 2):
+            for keep_alive in (True, False):
+                lost, sent, codes = zip(*(run(http, workers, keep_alive) for _ in range(RUNS)), strict=True)
+                kind = "kept alive" if keep_alive else "new"
+                print(f"| {http} | {workers} | {kind} | {sum(lost)} | {sum(sent)} | {sorted(set(codes))} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
