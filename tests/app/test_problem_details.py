@@ -5,8 +5,9 @@ import pytest
 from fastapi import HTTPException
 from starlette.testclient import TestClient
 
+from app.api.fast_path import add_fast_path
 from app.classifier.weights import DEFAULT_PATH, load
-from app.main import add_layers, create_api
+from app.main import add_middleware, create_api
 from app.service import Service
 from app.settings import Settings
 from tests.app.problems import assert_problem
@@ -50,7 +51,7 @@ def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service(caplog: pytest
     async def fail() -> None:
         raise RuntimeError("secret")
 
-    client = TestClient(add_layers(app, service))
+    client = TestClient(add_middleware(add_fast_path(app, service), service))
     assert_problem(
         client.get("/double", params={"number": "x"}),
         422,

@@ -7,6 +7,8 @@ the service. A request is lost if it was sent and not answered; a refused connec
 import signal
 import time
 
+import typer
+
 from tests.clients import Clients
 from tests.serving import serve
 
@@ -27,13 +29,13 @@ def run(http: str, workers: int, keep_alive: bool) -> tuple[int, int, int]:
 
 
 def main() -> None:
-    print("| parser | workers | connections | lost | sent | exit codes |\n|---|---|---|---|---|---|")
+    typer.echo("| parser | workers | connections | lost | sent | exit codes |\n|---|---|---|---|---|---|")
     for http in ("h11", "httptools"):
         for workers in (1, 2):
             for keep_alive in (True, False):
                 lost, sent, codes = zip(*(run(http, workers, keep_alive) for _ in range(RUNS)), strict=True)
                 kind = "kept alive" if keep_alive else "new"
-                print(f"| {http} | {workers} | {kind} | {sum(lost)} | {sum(sent)} | {sorted(set(codes))} |", flush=True)
+                typer.echo(f"| {http} | {workers} | {kind} | {sum(lost)} | {sum(sent)} | {sorted(set(codes))} |")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
 """Requests that are wrong as HTTP or as forms, sent byte for byte."""
 
-import time
+import contextlib
 from collections.abc import Iterator
 
 import httpx2
 import pytest
 
-from app.server.protocol import HEAD_BYTES, HEAD_SECONDS, MAX_PIPELINED
 from tests.conftest import encode
 from tests.hostile.corpus import drawing
 from tests.serving import Server, serve
@@ -136,47 +135,11 @@ def test_what_has_no_end_is_cut_off(server: Server, name: str) -> None:
     check(server)
 
 
-def test_a_head_that_is_a_little_too_large_is_told_so(server: Server) -> None:
-    with server.connect() as connection:
-        connection.sendall(LINE + HOST)
-        time.sleep(0.2)  # or all of it may come in one read
-        connection.sendall(b"X-A: " + b"a" * HEAD_BYTES)
-        assert statuses(connection.recv(65_536)) == [431]
-        assert not connection.recv(65_536)
-
-
-def test_requests_that_come_before_the_first_is_answered_are_few(server: Server) -> None:
-    request = LINE + HOST + b"Content-Length: %d\r\n\r\n" % len(SEVEN) + SEVEN
-    answer, cut = ask(server, request * MAX_PIPELINED + LINE.replace(b"1.1", b"1.0") + b"\r\n")
-    assert statuses(answer) == [200] * MAX_PIPELINED + [422]
-    assert not cut
-    _, cut = ask(
-        server, b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n" * 20_000, b"GET /livez HTTP/1.1\r\n\r\n" * 20_000, 20
-    )
-    assert cut
+def test_memory_of_pipelined_requests_is_bounded(server: Server) -> None:
+    request = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+    with server.connect(2) as connection, contextlib.suppress(TimeoutError, ConnectionError):
+        connection.sendall(request * 500_000)  # whose responses are not read
     check(server)
-
-
-def test_a_body_that_comes_after_the_answer_holds_no_connection(server: Server) -> None:
-    with server.connect(HEAD_SECONDS + 5) as connection:
-        connection.sendall(b"POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n")
-        answer = b""
-        while not answer.endswith(b"}"):
-            answer += connection.recv(65_536)
-        assert statuses(answer) == [404]
-        connection.sendall(b"x")
-        assert not connection.recv(65_536)
-
-
-def test_a_chunk_may_take_its_time(server: Server) -> None:
-    """As long as its body may: that its end and the next one's beginning come alone is chance."""
-    with server.connect() as connection:
-        connection.sendall(LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\n9\r\n" + SEVEN[:9])
-        time.sleep(0.2)
-        connection.sendall(b"\r\n%x\r\n" % (len(SEVEN) - 9))
-        time.sleep(HEAD_SECONDS + 1)
-        connection.sendall(SEVEN[9:] + b"\r\n0\r\n\r\n")
-        assert statuses(connection.recv(65_536)) == [200]
 
 
 def check(server: Server) -> None:

@@ -49,7 +49,10 @@ def test_a_taken_port_stops_the_start() -> None:
         port = taken.getsockname()[1]
         ended = run("--port", str(port))
     assert ended.returncode == 1
-    assert ended.stderr == f"Cannot listen on 127.0.0.1, port {port}: Address already in use.\n"
+    assert (
+        ended.stderr
+        == f"Cannot listen on 127.0.0.1, port {port}: Address already in use. Choose others with --host and --port.\n"
+    )
 
 
 def test_an_unknown_host_stops_the_start() -> None:
