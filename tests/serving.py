@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ def serve(
                 break
         impatience.cancel()
         assert address, f"{command} did not start:\n{''.join(log)}"
+        until_listening(address)
         reader = threading.Thread(target=log.extend, args=[process.stdout])
         reader.start()  # or a full pipe would stop the service
         yield Server(address, process, log)
@@ -78,6 +80,18 @@ def serve(
         if address:
             reader.join()
         process.stdout.close()
+
+
+def until_listening(address: str) -> None:
+    """With several workers the address is logged before the first of them listens."""
+    host, port = address.removeprefix("http://").split(":")
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return socket.create_connection((host, int(port))).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def until_closed(connection: socket.socket) -> bytes:

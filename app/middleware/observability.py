@@ -53,6 +53,8 @@ class Observability:
                 status = message["status"]
                 own = dict(message["headers"])
                 added = [header for header in SECURITY_HEADERS if header[0] not in own]
+                if "draining" in scope["state"]:  # by `app.server.drain`
+                    added.append((b"connection", b"close"))
                 message["headers"] = [*message["headers"], *added, (b"x-request-id", request_id.encode())]
             else:
                 complete = not message.get("more_body", False)

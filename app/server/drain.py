@@ -2,65 +2,46 @@
 
 import asyncio
 import signal
-from typing import Any
 
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-EXIT_SECONDS, HOLD_SECONDS = 0.1, 0.4
-"""New requests are held from the end of the drain until HOLD_SECONDS later; uvicorn is told to stop EXIT_SECONDS later.
-
-It closes the listening socket within 0.1 s of that. A client that waits for its response at this moment opens no
-connection that would be reset."""
+HOLD_SECONDS = 0.3
+"""Time for which requests wait while uvicorn closes the listening socket, which takes it at most 0.1 s: a client that
+waits for its response opens no new connection, which would be reset."""
 
 
 class Drain:
-    """ASGI wrapper that delays uvicorn's handler of SIGTERM.
+    """ASGI wrapper that delays uvicorn's handler of SIGTERM, which closes connections while requests are on their way.
 
-    uvicorn alone closes the listening socket and idle connections at once, while requests are on their way. Here, for
-    `seconds`, `/readyz` first answers 503 and every response has `Connection: close`. SIGINT and a second SIGTERM
-    stop the server without a drain.
+    For `seconds`, requests have `draining` in their state: `/readyz` is 503, and responses close their connections.
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
-        self._app = app
-        self._seconds = seconds
-        self._draining = False
-        self._open = asyncio.Event()
-        self._open.set()
+        self._app, self._seconds = app, seconds
+        self._draining, self._hold = False, asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" and self._seconds:
-            self._delay(signal.SIGTERM)  # uvicorn has installed its own handlers by now
+            self._replace_handler(asyncio.get_running_loop())
         elif self._draining:
             scope["state"]["draining"] = True
-            await self._open.wait()
-            send = _closing(send)
+            async with self._hold:
+                pass
         await self._app(scope, receive, send)
 
-    def _delay(self, signum: signal.Signals) -> None:
-        loop = asyncio.get_running_loop()
-        stop: Any = signal.getsignal(signum)
+    def _replace_handler(self, loop: asyncio.AbstractEventLoop) -> None:
+        stop = signal.getsignal(signal.SIGTERM)  # uvicorn has installed it by now
 
         def begin(*_: object) -> None:
-            signal.signal(signum, stop)
+            signal.signal(signal.SIGTERM, stop)
             self._draining = True
-            loop.call_soon_threadsafe(loop.call_later, self._seconds, hold)
+            asyncio.run_coroutine_threadsafe(self._drain(), loop)
 
-        def hold() -> None:
-            self._open.clear()
-            loop.call_later(EXIT_SECONDS, stop, signum, None)
-            loop.call_later(HOLD_SECONDS, self._open.set)
+        signal.signal(signal.SIGTERM, begin)
 
-        signal.signal(signum, begin)
-
-
-def _closing(send: Send) -> Send:
-    """Add `Connection: close` to the response."""
-
-    async def send_closing(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            MutableHeaders(scope=message)["Connection"] = "close"
-        await send(message)
-
-    return send_closing
+    async def _drain(self) -> None:
+        await asyncio.sleep(self._seconds)
+        async with self._hold:
+            await asyncio.sleep(HOLD_SECONDS / 2)  # until clients that have just connected wait too
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.sleep(HOLD_SECONDS)
