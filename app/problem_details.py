@@ -8,13 +8,33 @@ from http.client import responses
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from app.api.schemas import ProblemDocument
 from app.errors import InternalError, InvalidParameter, Problem
+
+REQUEST_ID = "5b14b2ee63c14c8eae0d1ad3c8a6a5d3"
+"""Example of a request id."""
+
+
+class ProblemDocument(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str = Field(description="stable name of the kind of problem", examples=["/problems/image-format"])
+    title: str = Field(
+        description="the same words for every problem of the type",
+        examples=["The file is not an image of a known format"],
+    )
+    status: int = Field(description="the HTTP status code", examples=[415])
+    detail: str = Field(
+        description="what was wrong and what to do",
+        examples=["The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats."],
+    )
+    instance: str = Field(description="path of the request", examples=["/predict"])
+    request_id: str = Field(description="also in the X-Request-ID header and in the log", examples=[REQUEST_ID])
 
 
 class ProblemResponse(JSONResponse):

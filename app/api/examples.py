@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from app.api.schemas import REQUEST_ID, batch_response, prediction_response
+from app.api.schemas import batch_response, prediction_response
 from app.api.v2.codec import write_inference
 from app.api.v2.schemas import INPUT, InferenceRequest, RequestInput
 from app.classifier.pixels import IMAGE_SHAPE
@@ -26,7 +26,7 @@ from app.errors import (
     Unauthorized,
     UnknownModel,
 )
-from app.problem_details import problem_document
+from app.problem_details import REQUEST_ID, problem_document
 from app.self_test import sample
 from app.service import Service
 

@@ -9,11 +9,10 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from app.api.examples import PROBLEMS
-from app.api.schemas import REQUEST_ID, ProblemDocument
 from app.api.v2.codec import HEADER_LENGTH
 from app.api.v2.schemas import InferenceError
 from app.errors import InternalError, Problem
-from app.problem_details import ProblemResponse, problem_document, speaks_protocol
+from app.problem_details import REQUEST_ID, ProblemDocument, ProblemResponse, problem_document, speaks_protocol
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 """By status"""

@@ -10,13 +10,10 @@ from app.classifier import Prediction, Predictions
 from app.classifier.network import Parameters
 from app.classifier.weights import Metadata, Weights
 from app.preprocessing.decode import DigitImage
+from app.problem_details import ProblemDocument
 
 PROBABILITY_DECIMALS = 6
 """float32 resolves no more than seven just below 1, and the last of them is rounding."""
-
-
-REQUEST_ID = "5b14b2ee63c14c8eae0d1ad3c8a6a5d3"
-"""For example."""
 
 
 class ImageInfo(BaseModel):
@@ -53,23 +50,6 @@ class PredictionResponse(PredictionFields):
     """The answer for one image, and who gave it."""
 
     model: ModelInfo
-
-
-class ProblemDocument(BaseModel):
-    """Why a request was refused (RFC 9457)."""
-
-    type: str = Field(description="stable name of the kind of problem", examples=["/problems/image-format"])
-    title: str = Field(
-        description="the same words for every problem of the type",
-        examples=["The file is not an image of a known format"],
-    )
-    status: int = Field(description="the HTTP status code", examples=[415])
-    detail: str = Field(
-        description="what was wrong and what to do",
-        examples=["The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats."],
-    )
-    instance: str = Field(description="path of the request", examples=["/predict"])
-    request_id: str = Field(description="also in the X-Request-ID header and in the log", examples=[REQUEST_ID])
 
 
 class BatchEntry(BaseModel):

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.api import schemas
 from app.classifier import Classifier
 from app.classifier.weights import DEFAULT_PATH, load
+from app.problem_details import ProblemDocument
 from model_training.data import Digits
 from model_training.evaluation import evaluate
 from tests.app.problems import assert_problem
@@ -278,7 +278,7 @@ def test_every_answer_is_in_the_openapi_schema(client: httpx2.Client) -> None:
     }
     for status in ("413", "415", "422"):
         described = operation["responses"][status]["content"]["application/problem+json"]["schema"]
-        assert described == schemas.ProblemDocument.model_json_schema()
+        assert described == ProblemDocument.model_json_schema()
 
 
 def test_a_client_that_leaves_in_the_middle_leaves_no_trace_in_the_log() -> None:
