@@ -98,7 +98,7 @@ def _problem(error: Exception) -> Problem:
             return InvalidParameter(
                 "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()) + "."
             )
-    return InternalError("This is a fault of the service, not of the request. Its log says more beside the request id.")
+    return InternalError()
 
 
 def _document(status: int, code: str, title: str, detail: str, instance: str, request_id: str) -> ProblemDocument:

@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
-from app.api.examples import PROBLEMS
 from app.api.v2.codec import HEADER_LENGTH
 from app.api.v2.schemas import InferenceError
 from app.errors import InternalError, Problem
@@ -65,8 +64,7 @@ def _refusal(path: str, kinds: Sequence[type[Problem]]) -> dict[str, Any]:
     model, response = (InferenceError, JSONResponse) if protocol else (ProblemDocument, ProblemResponse)
     examples = {}
     for kind in kinds:
-        problem = PROBLEMS[kind]
-        value = {"error": problem.detail} if protocol else problem_document(problem, path, REQUEST_ID).model_dump()
+        value = {"error": kind.example} if protocol else problem_document(kind(), path, REQUEST_ID).model_dump()
         examples[kind.code] = {"summary": kind.title, "value": value}
     return {
         "description": " · ".join(kind.title for kind in kinds),

@@ -55,7 +55,7 @@ async def read_body(request: Request) -> bytes:
     """
     encoding = request.headers.get("content-encoding", "")
     if encoding.lower() not in ("", "identity"):
-        raise ContentEncoding("The body is compressed. Send it as it is; images are compressed already.")
+        raise ContentEncoding
     chunks: list[bytes] = []
     while True:
         message = await request.receive()

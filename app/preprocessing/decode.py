@@ -61,7 +61,7 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False) -> DigitImage:
     if plugin is JpegImageFile:
         _check_segments(data)
     if plugin is None:
-        raise ImageFormat("The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats.")
+        raise ImageFormat
     max_pixels //= _MEMORY.get(plugin, 1)
     try:
         image = plugin(BytesIO(data))  # reads the header alone
