@@ -1,8 +1,10 @@
 """One known image, read before the service takes any other: weights, decoder and arithmetic work together."""
 
+from functools import cache
 from pathlib import Path
 
 from app.classifier import Classifier
+from app.classifier.pixels import PIXELS
 from app.classifier.weights import Weights, WeightsError, load
 from app.preprocessing.decode import DigitImage, read_digit
 
@@ -17,9 +19,10 @@ def load_tested(path: Path) -> Weights:
     return weights
 
 
+@cache
 def sample() -> DigitImage:
-    """The test image."""
-    return read_digit(SAMPLE.read_bytes(), max_pixels=28 * 28)
+    """Read the test image."""
+    return read_digit(SAMPLE.read_bytes(), max_pixels=PIXELS)
 
 
 def check(classifier: Classifier, path: Path) -> None:

@@ -1,10 +1,9 @@
 """What the service answers, as Swagger UI shows it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, Field
-from pydantic_core import to_json
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.classifier import Prediction, Predictions
 from app.classifier.network import Parameters
@@ -19,6 +18,8 @@ PROBABILITY_DECIMALS = 6
 class ImageInfo(BaseModel):
     """What was found in the upload and done to it."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     format: str = Field(description="PNG, JPEG, WEBP, BMP or GIF", examples=["PNG"])
     width: int = Field(description="in pixels, as uploaded", examples=[28])
     height: int = Field(description="in pixels, as uploaded", examples=[28])
@@ -28,6 +29,8 @@ class ImageInfo(BaseModel):
 
 class ModelInfo(BaseModel):
     """Which weights answered."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     name: str = Field(examples=["three-or-seven"])
     version: str = Field(examples=["1.0.0"])
@@ -44,6 +47,18 @@ class PredictionFields(BaseModel):
         description="whether the likelier digit's probability reaches the model's threshold", examples=[True]
     )
     image: ImageInfo
+
+    @classmethod
+    def of(cls, prediction: Prediction, image: DigitImage, **more: Any) -> Self:
+        """Describe the prediction for an image. The inner models are made from the attributes of these objects."""
+        three, seven = prediction.probabilities
+        return cls(
+            digit=prediction.digit,
+            probabilities={"3": round(three, PROBABILITY_DECIMALS), "7": round(seven, PROBABILITY_DECIMALS)},
+            confident=prediction.confident,
+            image=image,
+            **more,
+        )
 
 
 class PredictionResponse(PredictionFields):
@@ -64,6 +79,18 @@ class BatchResponse(BaseModel):
 
     predictions: list[BatchEntry]
     model: ModelInfo
+
+    @classmethod
+    def of(cls, predictions: Predictions, images: Sequence[DigitImage | ProblemDocument], metadata: Metadata) -> Self:
+        """Describe the predictions for those images that were read, and the problems with the others."""
+        answers = predictions.each()
+        entries = [
+            BatchEntry(problem=image)
+            if isinstance(image, ProblemDocument)
+            else BatchEntry(prediction=PredictionFields.of(next(answers), image))
+            for image in images
+        ]
+        return cls(predictions=entries, model=metadata)
 
 
 class ModelCard(ModelInfo):
@@ -98,52 +125,10 @@ class ModelCard(ModelInfo):
         )
 
 
-def prediction_response(prediction: Prediction, image: DigitImage, metadata: Metadata) -> bytes:
-    """A PredictionResponse as JSON.
-
-    It is not validated: we made every field ourselves, and the tests hold each answer to the schema.
-    """
-    return to_json(_fields(prediction, image) | {"model": _model(metadata)})
-
-
-def batch_response(
-    predictions: Predictions, images: Sequence[DigitImage | ProblemDocument], metadata: Metadata
-) -> bytes:
-    """A BatchResponse as JSON. The predictions are for those images that are no problems."""
-    answers = predictions.each()
-    entries = [
-        {"prediction": None, "problem": image.model_dump()}
-        if isinstance(image, ProblemDocument)
-        else {"prediction": _fields(next(answers), image), "problem": None}
-        for image in images
-    ]
-    return to_json({"predictions": entries, "model": _model(metadata)})
-
-
 class Health(BaseModel):
     """How the service is."""
 
     status: str = Field(examples=["ready"])
-
-
-def _fields(prediction: Prediction, image: DigitImage) -> dict[str, Any]:
-    three, seven = prediction.probabilities
-    return {
-        "digit": prediction.digit,
-        "probabilities": {"3": round(three, PROBABILITY_DECIMALS), "7": round(seven, PROBABILITY_DECIMALS)},
-        "confident": prediction.confident,
-        "image": {
-            "format": image.format,
-            "width": image.width,
-            "height": image.height,
-            "inverted": image.inverted,
-            "fitted": image.fitted,
-        },
-    }
-
-
-def _model(metadata: Metadata) -> dict[str, str]:
-    return {"name": metadata.name, "version": metadata.version}
 
 
 def _count(parameters: Parameters) -> int:

@@ -7,10 +7,9 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import examples
 from app.api.authentication import guard
 from app.api.openapi import problem_responses, shown
-from app.api.schemas import BatchResponse, PredictionResponse, batch_response, prediction_response
+from app.api.schemas import BatchResponse, PredictionResponse
 from app.api.uploads import FIELD, REQUEST_BODY, batch_body, mistaken_kind, read_batch, read_upload
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import (
@@ -31,7 +30,8 @@ from app.errors import (
 )
 from app.preprocessing.decode import DigitImage
 from app.preprocessing.explanation import explain as draw
-from app.problem_details import problem_document
+from app.problem_details import REQUEST_ID, problem_document
+from app.self_test import sample
 from app.service import Service
 
 OF_REQUESTS = (Unauthorized, BodyTimeout, BodyTooLarge, ContentEncoding, InvalidParameter, ImageMissing, Overloaded)
@@ -52,11 +52,12 @@ def router(service: Service) -> APIRouter:
     """Routes that answer with this service."""
     router = APIRouter(tags=["predict"], dependencies=guard(service.settings.api_key))
     one_image = {"requestBody": REQUEST_BODY}
+    example, batch_example = _examples(service)
 
     @router.post(
         "/predict",
         response_model=PredictionResponse,
-        responses=problem_responses("/predict", *OF_REQUESTS, *OF_IMAGES) | {200: shown(examples.prediction(service))},
+        responses=problem_responses("/predict", *OF_REQUESTS, *OF_IMAGES) | {200: shown(example)},
         openapi_extra=one_image,
     )
     async def predict(request: Request, fit: Fit = False) -> Response:
@@ -70,8 +71,7 @@ def router(service: Service) -> APIRouter:
     @router.post(
         "/predict/batch",
         response_model=BatchResponse,
-        responses=problem_responses("/predict/batch", *OF_REQUESTS, BatchTooLarge)
-        | {200: shown(examples.batch(service))},
+        responses=problem_responses("/predict/batch", *OF_REQUESTS, BatchTooLarge) | {200: shown(batch_example)},
         openapi_extra={"requestBody": batch_body(service.settings.max_batch)},
     )
     async def predict_batch(request: Request, fit: Fit = False) -> Response:
@@ -103,8 +103,9 @@ def router(service: Service) -> APIRouter:
 async def answer_one(service: Service, request: Request, fit: bool) -> Response:
     """The answer to a request with one image. Raises what `read_upload` and `Service.read` do."""
     image = await _read_one(service, request, fit)
-    answer = prediction_response(await service.classify_one(image), image, service.metadata)
-    return Response(answer, media_type="application/json")
+    prediction = await service.classify_one(image)
+    answer = PredictionResponse.of(prediction, image, model=service.metadata)
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 async def answer_batch(service: Service, request: Request, fit: bool) -> Response:
@@ -115,7 +116,8 @@ async def answer_batch(service: Service, request: Request, fit: bool) -> Respons
     images = [problem_document(image, path, request_id) if isinstance(image, Problem) else image for image in read]
     pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
     predictions = await service.classify(np.array(pixels, np.uint8).reshape(len(pixels), *IMAGE_SHAPE))
-    return Response(batch_response(predictions, images, service.metadata), media_type="application/json")
+    answer = BatchResponse.of(predictions, images, service.metadata)
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 async def _read_one(service: Service, request: Request, fit: bool) -> DigitImage:
@@ -128,3 +130,14 @@ async def _read_one(service: Service, request: Request, fit: bool) -> DigitImage
             way = f'in the field "{FIELD}" of a multipart form, or bare as the body'
             raise ImageFormat(f"The body is no image, but {kind}. Send a PNG, JPEG, WebP, BMP or GIF {way}.") from None
         raise
+
+
+def _examples(service: Service) -> tuple[PredictionResponse, BatchResponse]:
+    """Make answers for the OpenAPI schema: for the sample image, and for a batch with a file that is not an image."""
+    predictions = service.classifier.predict(sample().pixels[None])
+    [prediction] = predictions.each()
+    problem = problem_document(ImageFormat(), "/predict/batch", REQUEST_ID)
+    return (
+        PredictionResponse.of(prediction, sample(), model=service.metadata),
+        BatchResponse.of(predictions, [sample(), problem], service.metadata),
+    )

@@ -11,21 +11,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from pydantic_core import to_json
 
 from app.api.v2.schemas import (
     INPUT,
     INPUT_KINDS,
     OUTPUTS,
     InferenceRequest,
+    InferenceResponse,
     InputParameters,
     OutputParameters,
     RequestInput,
     RequestOutput,
     RequestParameters,
+    ResponseOutput,
 )
 from app.classifier import Predictions
 from app.classifier.pixels import PIXELS
+from app.classifier.weights import Metadata
 from app.errors import InvalidInference
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
@@ -117,27 +119,27 @@ def _from_binary(tensor: RequestInput, dtype: type[np.generic], binary: bytes) -
 
 
 def write_inference(
-    request: InferenceRequest, predictions: Predictions, name: str, version: str
+    request: InferenceRequest, predictions: Predictions, metadata: Metadata
 ) -> tuple[bytes, int | None]:
     """The body of the answer, and how many of its bytes are JSON if binary tensors follow."""
     arrays = dict(zip(OUTPUTS, (predictions.probabilities, predictions.digits, predictions.confident), strict=True))
     wanted = request.outputs or [RequestOutput(name=name) for name in OUTPUTS]
     all_binary = (request.parameters or RequestParameters()).binary_data_output
-    outputs: list[dict[str, Any]] = []
+    outputs: list[ResponseOutput] = []
     binaries: list[bytes] = []
     for output in wanted:
         datatype, dtype, _ = OUTPUTS[output.name]
         array = arrays[output.name]
-        described: dict[str, Any] = {"name": output.name, "datatype": datatype, "shape": list(array.shape)}
+        tensor = ResponseOutput(name=output.name, datatype=datatype, shape=list(array.shape))
         as_binary = (output.parameters or OutputParameters()).binary_data
         if all_binary if as_binary is None else as_binary:
             binaries.append(array.astype(dtype).tobytes())
-            described["parameters"] = {"binary_data_size": len(binaries[-1])}
+            tensor.parameters = {"binary_data_size": len(binaries[-1])}
         else:
-            described["data"] = array.ravel().tolist()
-        outputs.append(described)
-    document: dict[str, Any] = {"model_name": name, "model_version": version, "outputs": outputs}
-    if request.id is not None:
-        document["id"] = request.id
-    header = to_json(document)
+            tensor.data = array.ravel().tolist()  # an assignment is not validated, which saves time
+        outputs.append(tensor)
+    response = InferenceResponse(
+        model_name=metadata.name, model_version=metadata.version, outputs=outputs, id=request.id
+    )
+    header = response.model_dump_json(exclude_none=True).encode()
     return b"".join([header, *binaries]), len(header) if binaries else None

@@ -1,26 +1,29 @@
 """`/v2`: the Open Inference Protocol, so that clients of KServe, Triton and MLServer work unchanged."""
 
+import json
 from enum import Enum
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from app import __version__
-from app.api import examples
 from app.api.authentication import guard
 from app.api.openapi import HEADERS, inlined, problem_responses, shown
 from app.api.routes.health import is_ready, readiness
 from app.api.uploads import read_body
 from app.api.v2.codec import HEADER_LENGTH, read_inference, write_inference
 from app.api.v2.schemas import (
+    INPUT,
     InferenceRequest,
     InferenceResponse,
     Liveness,
     ModelMetadata,
     ModelReadiness,
     Readiness,
+    RequestInput,
     ServerMetadata,
 )
+from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import (
     BodyTimeout,
     BodyTooLarge,
@@ -30,6 +33,7 @@ from app.errors import (
     Unauthorized,
     UnknownModel,
 )
+from app.self_test import sample
 from app.service import Service
 
 TAGS: list[str | Enum] = ["Open Inference Protocol"]
@@ -151,8 +155,7 @@ async def answer_inference(service: Service, request: Request) -> Response:
     size = len(sent) if header_length is None else len(sent) // INLINE_BINARY
     inference = await service.run(size, read_inference, sent, header_length)
     predictions = await service.classify(inference.images)
-    name, version = service.metadata.name, service.metadata.version
-    body, json_length = await service.run(size, write_inference, inference.request, predictions, name, version)
+    body, json_length = await service.run(size, write_inference, inference.request, predictions, service.metadata)
     if json_length is None:
         return Response(body, media_type="application/json")
     return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})
@@ -164,12 +167,19 @@ def _path_parameter(name: str, value: str) -> dict[str, Any]:
 
 
 def _request_body() -> dict[str, Any]:
-    request = examples.inference_request().model_dump(exclude_none=True)
-    described = {"schema": inlined(InferenceRequest), "example": request}
+    example = _example_request().model_dump(exclude_none=True)
+    described = {"schema": inlined(InferenceRequest), "example": example}
     return {"required": True, "content": {"application/json": described, "application/octet-stream": BINARY}}
 
 
+def _example_request() -> InferenceRequest:
+    data = sample().pixels.ravel().tolist()
+    return InferenceRequest(inputs=[RequestInput(name=INPUT, shape=[1, *IMAGE_SHAPE], datatype="UINT8", data=data)])
+
+
 def _answer(service: Service) -> dict[str, Any]:
-    answer = shown(examples.inference(service))
+    predictions = service.classifier.predict(sample().pixels[None])
+    body, _ = write_inference(_example_request(), predictions, service.metadata)
+    answer = shown(json.loads(body))
     answer["content"]["application/octet-stream"] = BINARY
     return answer | {"headers": {HEADER_LENGTH: HEADERS[HEADER_LENGTH]}}

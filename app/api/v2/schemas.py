@@ -130,7 +130,7 @@ class ResponseOutput(BaseModel):
     name: str
     datatype: str
     shape: list[int]
-    data: list[float | int | bool] | None = Field(None, description="flat; absent from a binary tensor")
+    data: list[float] | list[int] | list[bool] | None = Field(None, description="flat; absent from a binary tensor")
     parameters: dict[str, int] | None = None
 
 
@@ -139,8 +139,8 @@ class InferenceResponse(BaseModel):
 
     model_name: str
     model_version: str
-    id: str | None = None
     outputs: list[ResponseOutput]
+    id: str | None = None
 
 
 class InferenceError(BaseModel):
