@@ -43,6 +43,7 @@ def router(service: Service) -> APIRouter:
     router.mount("/static", StaticFiles(directory=STATIC))
     router.mount("/swagger-ui", StaticFiles(directory=SWAGGER_UI))
     folder = service.settings.weights.parent
+    card_html = _card_html(folder / CARD, service.metadata.name)
 
     @router.get("/")
     async def page() -> FileResponse:
@@ -57,12 +58,9 @@ def router(service: Service) -> APIRouter:
     @router.get("/model/card")
     async def card() -> HTMLResponse:
         """The model card that was written beside the weights."""
-        try:
-            text = (folder / CARD).read_text(encoding="utf-8")
-        except OSError:
-            raise HTTPException(404, f"There is no {CARD} beside the weights; `evaluate` writes one.") from None
-        body = MarkdownIt().enable("table").render(text).replace('src="', 'src="card/')
-        return HTMLResponse(CARD_HTML.format(title=html.escape(service.metadata.name), body=body), headers=CARD_PAGE)
+        if card_html is None:
+            raise HTTPException(404, f"There is no {CARD} beside the weights; `evaluate` writes one.")
+        return HTMLResponse(card_html, headers=CARD_PAGE)
 
     @router.get("/model/card/{figure}.png")
     async def card_figure(figure: str) -> FileResponse:
@@ -73,6 +71,16 @@ def router(service: Service) -> APIRouter:
         return FileResponse(path)
 
     return router
+
+
+def _card_html(path: Path, title: str) -> str | None:
+    """Render a model card; None if there is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return None
+    body = MarkdownIt().enable("table").render(text).replace('src="', 'src="card/')
+    return CARD_HTML.format(title=html.escape(title), body=body)
 
 
 CARD_HTML = """<!doctype html>

@@ -1,0 +1,25 @@
+"""The pages: the model card, as it was at the start."""
+
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from app.classifier.weights import DEFAULT_PATH
+from app.main import create_app
+from app.settings import Settings
+from tests.app.problems import assert_problem
+
+
+def test_the_model_card_is_rendered_once_at_start(tmp_path: Path) -> None:
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(DEFAULT_PATH.read_bytes())
+    without = TestClient(create_app(Settings(weights=weights)))
+    card = tmp_path / "MODEL_CARD.md"
+    card.write_text("# Card\n\n![figure](figure.png)\n")
+    client = TestClient(create_app(Settings(weights=weights)))
+    card.unlink()
+    page = client.get("/model/card").text
+    assert "<h1>Card</h1>" in page
+    assert 'src="card/figure.png"' in page
+    detail = "There is no MODEL_CARD.md beside the weights; `evaluate` writes one."
+    assert_problem(without.get("/model/card"), 404, "not-found", "Not Found", detail)
