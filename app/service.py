@@ -14,6 +14,7 @@ from app.classifier.weights import Weights
 from app.errors import Problem
 from app.metrics import Metrics
 from app.preprocessing.decode import DigitImage, read_digit
+from app.preprocessing.explanation import explain
 from app.settings import Settings
 
 P = ParamSpec("P")
@@ -21,6 +22,9 @@ T = TypeVar("T")
 
 INLINE_BYTES = 4 * 1024
 """Files of 28 x 28 pixels are smaller. What is larger may take long, and is read in a thread."""
+
+IN_THREAD = INLINE_BYTES + 1
+"""Size of work that always runs in the thread."""
 
 INLINE_IMAGES = 16
 """Files of that size that take as long to read as as many bytes of pixels to classify."""
@@ -64,6 +68,10 @@ class Service:
         """Classify uint8 (n, 28, 28), or float32 (n, 784) from 0 to 1."""
         return await self.run(images.nbytes // INLINE_IMAGES, self._classify, images)
 
+    async def explain(self, image: DigitImage, colors: bool) -> bytes:
+        """Draw which pixels are evidence for 3 and for 7, as a PNG. It takes a millisecond, so the thread does it."""
+        return await self.run(IN_THREAD, explain, self.classifier.parameters, image.pixels, colors)
+
     def _read(self, data: bytes, fit: bool) -> DigitImage:
         with self.metrics.decode.time():
             return read_digit(data, self.settings.max_image_pixels, fit)
@@ -88,4 +96,4 @@ class Service:
 
 def _size(images: Sequence[bytes], fit: bool) -> int:
     """Bytes to work on: to be fitted, a small file may hold a large image."""
-    return INLINE_BYTES + 1 if fit else sum(map(len, images))
+    return IN_THREAD if fit else sum(map(len, images))

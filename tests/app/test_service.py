@@ -4,11 +4,13 @@ import asyncio
 import threading
 from collections.abc import Sequence
 
+import pytest
 from PIL import Image
 
 from app.classifier.weights import DEFAULT_PATH, load
 from app.errors import Problem
 from app.preprocessing.decode import DigitImage
+from app.self_test import sample
 from app.service import INLINE_BYTES, Service
 from app.settings import Settings
 from tests.conftest import encode
@@ -33,3 +35,9 @@ def test_a_large_image_in_a_small_file_is_fitted_in_the_thread() -> None:
     assert isinstance(problem, Problem)  # it is blank
     assert service.threads
     assert threading.get_ident() not in service.threads
+
+
+def test_an_explanation_is_drawn_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.service.explain", lambda *_: threading.current_thread().name.encode())
+    service = Service(Settings(), load(DEFAULT_PATH))
+    assert asyncio.run(service.explain(sample(), colors=True)).startswith(b"slow")

@@ -29,7 +29,6 @@ from app.errors import (
     Unauthorized,
 )
 from app.preprocessing.decode import DigitImage
-from app.preprocessing.explanation import explain as draw
 from app.problem_details import REQUEST_ID, problem_document
 from app.self_test import sample
 from app.service import Service
@@ -95,7 +94,7 @@ def router(service: Service) -> APIRouter:
         for 3, blue ones for 7 (gradient x input).
         """
         image = await _read_one(service, request, fit)
-        return Response(draw(service.classifier.parameters, image.pixels, colors), media_type="image/png")
+        return Response(await service.explain(image, colors), media_type="image/png")
 
     return router
 
