@@ -16,6 +16,7 @@ from app.api.v2 import routes as v2
 from app.api.v2.codec import HEADER_LENGTH
 from app.middleware.limits import Limits
 from app.middleware.observability import Observability
+from app.middleware.tracing import add_tracing
 from app.problem_details import add_problem_handlers
 from app.self_test import load_tested
 from app.service import Service
@@ -30,7 +31,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     settings = settings or Settings()
     threadpool_limits(1)  # BLAS: the matrices are small, and other cores serve other requests
     service = Service(settings, load_tested(settings.weights))
-    return add_middleware(add_fast_path(create_api(service), service), service)
+    return add_tracing(add_middleware(add_fast_path(create_api(service), service), service))
 
 
 def create_api(service: Service) -> FastAPI:

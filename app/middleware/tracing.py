@@ -1,0 +1,40 @@
+"""Tracing with OpenTelemetry: a span for each request, sent to a collector. It needs the extra `otel`."""
+
+import os
+from logging import getLogger
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app import __version__
+
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+"""Environment variable with the collector's URL. The SDK reads its other OTEL_ variables too."""
+
+
+def add_tracing(app: ASGIApp) -> ASGIApp:
+    """Trace the requests if the collector's URL is set; otherwise import nothing and return the app as it is."""
+    if not os.environ.get(ENDPOINT):
+        return app
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from starlette.middleware.opentelemetry import OpenTelemetryMiddleware
+    except ImportError:
+        message = "%s is set, but nothing is traced: install `three-or-seven[otel]` or unset it."
+        getLogger("uvicorn.error").warning(message, ENDPOINT)
+        return app
+    name = os.environ.get("OTEL_SERVICE_NAME", "three-or-seven")
+    provider = TracerProvider(resource=Resource.create({"service.name": name, "service.version": __version__}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    traced = OpenTelemetryMiddleware(app, tracer_provider=provider)
+
+    async def traced_until_shutdown(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await traced(scope, receive, send)
+        finally:
+            if scope["type"] == "lifespan":
+                provider.shutdown()  # sends the last spans
+
+    return traced_until_shutdown
