@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from fastapi import FastAPI
@@ -10,13 +11,18 @@ from starlette.responses import JSONResponse
 
 from app.api.v2.codec import HEADER_LENGTH
 from app.api.v2.schemas import InferenceError
+from app.classifier.pixels import PIXELS
 from app.errors import InternalError, Problem
+from app.preprocessing.decode import DigitImage, read_digit
 from app.problem_details import REQUEST_ID, ProblemDocument, ProblemResponse, problem_document, speaks_protocol
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 """By status"""
 
 REQUEST_ID_HEADER = "X-Request-ID"
+
+SAMPLE = Path(__file__).parents[1] / "static" / "samples" / "7.png"
+"""The image of the examples."""
 
 
 def _header(description: str, example: str, required: bool = False) -> dict[str, Any]:
@@ -71,6 +77,12 @@ def _refusal(path: str, kinds: Sequence[type[Problem]]) -> dict[str, Any]:
         "headers": {name: HEADERS[name] for kind in kinds for name in kind.headers if name in HEADERS},
         "content": {response.media_type: {"schema": _schema(model), "examples": examples}},
     }
+
+
+@cache
+def sample() -> DigitImage:
+    """Read the sample image."""
+    return read_digit(SAMPLE.read_bytes(), max_pixels=PIXELS)
 
 
 @cache

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 from PIL import Image
 
+from app.api.openapi import sample
 from app.classifier.weights import DEFAULT_PATH, load
 from app.errors import Problem
 from app.preprocessing.decode import DigitImage
-from app.self_test import sample
 from app.service import INLINE_BYTES, Service
 from app.settings import Settings
 from tests.conftest import encode

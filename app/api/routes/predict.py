@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.authentication import guard
-from app.api.openapi import problem_responses, shown
+from app.api.openapi import problem_responses, sample, shown
 from app.api.schemas import BatchResponse, PredictionResponse
 from app.api.uploads import FIELD, REQUEST_BODY, batch_body, mistaken_kind, read_batch, read_upload
 from app.classifier.pixels import IMAGE_SHAPE
@@ -30,7 +30,6 @@ from app.errors import (
 )
 from app.preprocessing.decode import DigitImage
 from app.problem_details import REQUEST_ID, problem_document
-from app.self_test import sample
 from app.service import Service
 
 OF_REQUESTS = (Unauthorized, BodyTimeout, BodyTooLarge, ContentEncoding, InvalidParameter, ImageMissing, Overloaded)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app import __version__
 from app.api.authentication import guard
-from app.api.openapi import HEADERS, inlined, problem_responses, shown
+from app.api.openapi import HEADERS, inlined, problem_responses, sample, shown
 from app.api.routes.health import is_ready, readiness
 from app.api.uploads import read_body
 from app.api.v2.codec import HEADER_LENGTH, read_inference, write_inference
@@ -33,7 +33,6 @@ from app.errors import (
     Unauthorized,
     UnknownModel,
 )
-from app.self_test import sample
 from app.service import Service
 
 TAGS: list[str | Enum] = ["Open Inference Protocol"]

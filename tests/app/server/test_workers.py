@@ -155,5 +155,8 @@ def test_weights_that_misread_the_test_image_are_refused(tmp_path: Path) -> None
     path = tmp_path / "weights.safetensors"
     swapped = (*weights.parameters[:-1], type(weights.parameters[-1])(*(a[..., ::-1] for a in weights.parameters[-1])))
     save(path, swapped, weights.metadata)
-    with pytest.raises(AssertionError, match="with it a clear 7 is not read as one"), serve("--weights", str(path)):
+    with (
+        pytest.raises(AssertionError, match="of 8 clear threes and sevens 8 are misread"),
+        serve("--weights", str(path)),
+    ):
         pass
