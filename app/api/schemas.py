@@ -1,12 +1,12 @@
 """What the service answers, as Swagger UI shows it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.classifier import Prediction, Predictions
-from app.classifier.network import Parameters
 from app.classifier.weights import Metadata, Weights
 from app.preprocessing.decode import DigitImage
 from app.problem_details import ProblemDocument
@@ -110,26 +110,13 @@ class ModelCard(ModelInfo):
     @classmethod
     def of(cls, weights: Weights) -> "ModelCard":
         """Describe a weights file."""
-        metadata = weights.metadata
-        return cls(
-            name=metadata.name,
-            version=metadata.version,
-            digits=list(metadata.digits),
-            architecture=list(metadata.architecture),
-            parameters=_count(weights.parameters),
-            threshold=metadata.threshold,
-            sha256=weights.sha256,
-            training={name: value for name, value in metadata.training.items() if name != "history"},
-            data=metadata.data,
-            metrics=metadata.metrics,
-        )
+        fields = asdict(weights.metadata)
+        fields["training"].pop("history", None)
+        count = sum(array.size for layer in weights.parameters for array in layer)
+        return cls(**fields, parameters=count, sha256=weights.sha256)
 
 
 class Health(BaseModel):
     """How the service is."""
 
     status: str = Field(examples=["ready"])
-
-
-def _count(parameters: Parameters) -> int:
-    return sum(W.size + b.size for W, b in parameters)

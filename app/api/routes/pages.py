@@ -80,26 +80,4 @@ def _card_html(path: Path, title: str) -> str | None:
     except OSError:
         return None
     body = MarkdownIt().enable("table").render(text).replace('src="', 'src="card/')
-    return CARD_HTML.format(title=html.escape(title), body=body)
-
-
-CARD_HTML = """<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <title>Model card: {title}</title>
-    <link rel="icon" href="../static/favicon.svg">
-    <link rel="stylesheet" href="../static/page.css">
-  </head>
-  <body>
-    <main>
-      <article>
-{body}
-      </article>
-    </main>
-    <footer><nav aria-label="More"><a href="..">Try it</a> <a href="../docs">API</a></nav></footer>
-  </body>
-</html>
-"""
+    return (STATIC / "card.html").read_text(encoding="utf-8").format(title=html.escape(title), body=body)

@@ -12,19 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from app.api.v2.schemas import (
-    INPUT,
-    INPUT_KINDS,
-    OUTPUTS,
-    InferenceRequest,
-    InferenceResponse,
-    InputParameters,
-    OutputParameters,
-    RequestInput,
-    RequestOutput,
-    RequestParameters,
-    ResponseOutput,
-)
+from app.api.v2 import schemas
 from app.classifier import Predictions
 from app.classifier.pixels import PIXELS
 from app.classifier.weights import Metadata
@@ -39,7 +27,7 @@ _NUMBER = re.compile("[0-9]{1,12}")
 class Inference(NamedTuple):
     """A request as the classifier wants it."""
 
-    request: InferenceRequest
+    request: schemas.InferenceRequest
     images: NDArray[Any]
     """uint8 (n, 28, 28), or float32 (n, 784) from 0 to 1"""
 
@@ -52,23 +40,23 @@ def read_inference(body: bytes, header_length: str | None) -> Inference:
             raise InvalidInference(f"{HEADER_LENGTH} must be the number of the body's first bytes that are JSON.")
         length = int(header_length)
     try:
-        request = InferenceRequest.model_validate_json(body[:length])
+        request = schemas.InferenceRequest.model_validate_json(body[:length])
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
         raise InvalidInference(f"This is no inference request: {where}: {first['msg']}.") from None
-    if [tensor.name for tensor in request.inputs] != [INPUT]:
-        raise InvalidInference(f'Send one input, named "{INPUT}".')
+    if [tensor.name for tensor in request.inputs] != [schemas.INPUT]:
+        raise InvalidInference(f'Send one input, named "{schemas.INPUT}".')
     names = [output.name for output in request.outputs or ()]
-    if len(set(names)) < len(names) or not set(names) <= set(OUTPUTS):
-        raise InvalidInference(f"Ask for {', '.join(OUTPUTS)}, each at most once.")
+    if len(set(names)) < len(names) or not set(names) <= set(schemas.OUTPUTS):
+        raise InvalidInference(f"Ask for {', '.join(schemas.OUTPUTS)}, each at most once.")
     return Inference(request, _read_tensor(request.inputs[0], body[length:]))
 
 
-def _read_tensor(tensor: RequestInput, binary: bytes) -> NDArray[Any]:
-    if tensor.datatype not in INPUT_KINDS:
-        raise InvalidInference(f"Send the images as {' or '.join(INPUT_KINDS)}.")
-    dtype, image_shape = INPUT_KINDS[tensor.datatype]
+def _read_tensor(tensor: schemas.RequestInput, binary: bytes) -> NDArray[Any]:
+    if tensor.datatype not in schemas.INPUT_KINDS:
+        raise InvalidInference(f"Send the images as {' or '.join(schemas.INPUT_KINDS)}.")
+    dtype, image_shape = schemas.INPUT_KINDS[tensor.datatype]
     count, *rest = tensor.shape or [0]
     if tuple(rest) != image_shape or count < 1:
         raise InvalidInference(
@@ -84,7 +72,7 @@ def _read_tensor(tensor: RequestInput, binary: bytes) -> NDArray[Any]:
     return values.reshape(tensor.shape)
 
 
-def _from_json(tensor: RequestInput, dtype: type[np.generic]) -> NDArray[Any]:
+def _from_json(tensor: schemas.RequestInput, dtype: type[np.generic]) -> NDArray[Any]:
     values = _flat(tensor.data or [], tensor.shape)
     # Types are looked at before NumPy sees them: it makes an array of anything, and a huge one of long strings.
     if not values or not set(map(type, values)) <= ({int} if dtype is np.uint8 else {int, float}):
@@ -107,8 +95,8 @@ def _flat(data: list[Any], shape: list[int]) -> list[Any]:
     return data
 
 
-def _from_binary(tensor: RequestInput, dtype: type[np.generic], binary: bytes) -> NDArray[Any]:
-    size = (tensor.parameters or InputParameters()).binary_data_size
+def _from_binary(tensor: schemas.RequestInput, dtype: type[np.generic], binary: bytes) -> NDArray[Any]:
+    size = (tensor.parameters or schemas.InputParameters()).binary_data_size
     if size is None:
         raise InvalidInference("The input has neither data nor a binary_data_size.")
     if size != len(binary):
@@ -119,26 +107,28 @@ def _from_binary(tensor: RequestInput, dtype: type[np.generic], binary: bytes) -
 
 
 def write_inference(
-    request: InferenceRequest, predictions: Predictions, metadata: Metadata
+    request: schemas.InferenceRequest, predictions: Predictions, metadata: Metadata
 ) -> tuple[bytes, int | None]:
     """The body of the answer, and how many of its bytes are JSON if binary tensors follow."""
-    arrays = dict(zip(OUTPUTS, (predictions.probabilities, predictions.digits, predictions.confident), strict=True))
-    wanted = request.outputs or [RequestOutput(name=name) for name in OUTPUTS]
-    all_binary = (request.parameters or RequestParameters()).binary_data_output
-    outputs: list[ResponseOutput] = []
+    arrays = dict(
+        zip(schemas.OUTPUTS, (predictions.probabilities, predictions.digits, predictions.confident), strict=True)
+    )
+    wanted = request.outputs or [schemas.RequestOutput(name=name) for name in schemas.OUTPUTS]
+    all_binary = (request.parameters or schemas.RequestParameters()).binary_data_output
+    outputs: list[schemas.ResponseOutput] = []
     binaries: list[bytes] = []
     for output in wanted:
-        datatype, dtype, _ = OUTPUTS[output.name]
+        datatype, dtype, _ = schemas.OUTPUTS[output.name]
         array = arrays[output.name]
-        tensor = ResponseOutput(name=output.name, datatype=datatype, shape=list(array.shape))
-        as_binary = (output.parameters or OutputParameters()).binary_data
+        tensor = schemas.ResponseOutput(name=output.name, datatype=datatype, shape=list(array.shape))
+        as_binary = (output.parameters or schemas.OutputParameters()).binary_data
         if all_binary if as_binary is None else as_binary:
             binaries.append(array.astype(dtype).tobytes())
             tensor.parameters = {"binary_data_size": len(binaries[-1])}
         else:
             tensor.data = array.ravel().tolist()  # an assignment is not validated, which saves time
         outputs.append(tensor)
-    response = InferenceResponse(
+    response = schemas.InferenceResponse(
         model_name=metadata.name, model_version=metadata.version, outputs=outputs, id=request.id
     )
     header = response.model_dump_json(exclude_none=True).encode()

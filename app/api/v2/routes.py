@@ -11,18 +11,8 @@ from app.api.authentication import guard
 from app.api.openapi import HEADERS, inlined, problem_responses, sample, shown
 from app.api.routes.health import is_ready, readiness
 from app.api.uploads import read_body
+from app.api.v2 import schemas
 from app.api.v2.codec import HEADER_LENGTH, read_inference, write_inference
-from app.api.v2.schemas import (
-    INPUT,
-    InferenceRequest,
-    InferenceResponse,
-    Liveness,
-    ModelMetadata,
-    ModelReadiness,
-    Readiness,
-    RequestInput,
-    ServerMetadata,
-)
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import (
     BodyTimeout,
@@ -61,26 +51,26 @@ HEADER_LENGTH_PARAMETER = {
 def router(service: Service) -> APIRouter:
     """Routes that answer with this service."""
     router = APIRouter(tags=TAGS)
-    metadata = ServerMetadata(name="three-or-seven", version=__version__)
+    metadata = schemas.ServerMetadata(name="three-or-seven", version=__version__)
 
     @router.get(
         "/v2",
         dependencies=guard(service.settings.api_key),
         responses=problem_responses("/v2", Unauthorized, Overloaded) | {200: shown(metadata)},
     )
-    async def server_metadata() -> ServerMetadata:
+    async def server_metadata() -> schemas.ServerMetadata:
         """What the server is, and which extensions it knows."""
         return metadata
 
-    @router.get("/v2/health/live", responses={200: shown(Liveness(live=True))})
-    async def server_live() -> Liveness:
+    @router.get("/v2/health/live", responses={200: shown(schemas.Liveness(live=True))})
+    async def server_live() -> schemas.Liveness:
         """The process answers."""
-        return Liveness(live=True)
+        return schemas.Liveness(live=True)
 
-    @router.get("/v2/health/ready", responses=readiness(Readiness(ready=True), Readiness(ready=False)))
-    async def server_ready(request: Request, response: Response) -> Readiness:
+    @router.get("/v2/health/ready", responses=readiness(schemas.Readiness(ready=True), schemas.Readiness(ready=False)))
+    async def server_ready(request: Request, response: Response) -> schemas.Readiness:
         """The service can predict."""
-        return Readiness(ready=is_ready(request, response))
+        return schemas.Readiness(ready=is_ready(request, response))
 
     for prefix in (MODEL, MODEL_VERSION):
         router.include_router(_model_router(service, prefix))
@@ -93,7 +83,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
     name, version = service.metadata.name, service.metadata.version
     names = {"model": name, "version": version}
     parameters = [_path_parameter(part, names[part]) for part in names if f"{{{part}}}" in prefix]
-    metadata = ModelMetadata(name=name, versions=[version])
+    metadata = schemas.ModelMetadata(name=name, versions=[version])
 
     async def known(request: Request) -> None:
         check_model(service, request)
@@ -107,7 +97,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
         responses=problem_responses(prefix, *OF_MODELS) | {200: shown(metadata)},
         openapi_extra={"parameters": parameters},
     )
-    async def model_metadata() -> ModelMetadata:
+    async def model_metadata() -> schemas.ModelMetadata:
         """What the model takes and gives."""
         return metadata
 
@@ -115,17 +105,17 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
         "/ready",
         dependencies=free,
         responses=problem_responses(prefix, UnknownModel)
-        | readiness(ModelReadiness(name=name, ready=True), ModelReadiness(name=name, ready=False)),
+        | readiness(schemas.ModelReadiness(name=name, ready=True), schemas.ModelReadiness(name=name, ready=False)),
         openapi_extra={"parameters": parameters},
     )
-    async def model_ready(request: Request, response: Response) -> ModelReadiness:
+    async def model_ready(request: Request, response: Response) -> schemas.ModelReadiness:
         """The model can predict."""
-        return ModelReadiness(name=name, ready=is_ready(request, response))
+        return schemas.ModelReadiness(name=name, ready=is_ready(request, response))
 
     @router.post(
         "/infer",
         dependencies=guarded,
-        response_model=InferenceResponse,
+        response_model=schemas.InferenceResponse,
         responses=problem_responses(prefix, *OF_MODELS, *OF_INFERENCE) | {200: _answer(service)},
         openapi_extra={"requestBody": _request_body(), "parameters": [*parameters, HEADER_LENGTH_PARAMETER]},
     )
@@ -167,13 +157,15 @@ def _path_parameter(name: str, value: str) -> dict[str, Any]:
 
 def _request_body() -> dict[str, Any]:
     example = _example_request().model_dump(exclude_none=True)
-    described = {"schema": inlined(InferenceRequest), "example": example}
+    described = {"schema": inlined(schemas.InferenceRequest), "example": example}
     return {"required": True, "content": {"application/json": described, "application/octet-stream": BINARY}}
 
 
-def _example_request() -> InferenceRequest:
+def _example_request() -> schemas.InferenceRequest:
     data = sample().pixels.ravel().tolist()
-    return InferenceRequest(inputs=[RequestInput(name=INPUT, shape=[1, *IMAGE_SHAPE], datatype="UINT8", data=data)])
+    return schemas.InferenceRequest(
+        inputs=[schemas.RequestInput(name=schemas.INPUT, shape=[1, *IMAGE_SHAPE], datatype="UINT8", data=data)]
+    )
 
 
 def _answer(service: Service) -> dict[str, Any]:
