@@ -1,24 +1,24 @@
-"""What the service refuses, and why.
+"""Errors that end a request, each with its HTTP status.
 
     Problem
-    ├── InvalidInference   400   no request of the Open Inference Protocol
-    ├── Unauthorized       401   no API key, or a wrong one
-    ├── UnknownModel       404   another name or version than the model's
+    ├── InvalidInference   400   not a valid request of the Open Inference Protocol
+    ├── Unauthorized       401   the API key is missing or wrong
+    ├── UnknownModel       404   the path names another model or version
     ├── BodyTimeout        408   the body did not arrive in time
     ├── BodyTooLarge       413   over the byte limit
     ├── ImageTooLarge      413   over the pixel limit
-    ├── ContentEncoding    415   compressed on the way
+    ├── ContentEncoding    415   the body is compressed
     ├── ImageFormat        415   not PNG, JPEG, WebP, BMP or GIF
-    ├── InvalidParameter   422   a query that says what none may say
-    ├── BatchTooLarge      422   more images than one request may hold
-    ├── ImageMissing       422   no image where one was expected
+    ├── InvalidParameter   422   a query parameter is not valid
+    ├── BatchTooLarge      422   more images than `max_batch`
+    ├── ImageMissing       422   the request has no image
     ├── ImageUnreadable    422   truncated or corrupt
     ├── ImageSize          422   not 28 x 28
-    ├── ImageBlank         422   no ink
+    ├── ImageBlank         422   nothing stands out from the background
     ├── InternalError      500   a fault of the service
-    └── Overloaded         503   more requests at once than the service takes
+    └── Overloaded         503   more requests in flight than `max_in_flight`
 
-A problem knows nothing of HTTP frameworks: `app.problem_details` turns it into a response.
+`app.problem_details` turns them into responses.
 """
 
 from typing import ClassVar

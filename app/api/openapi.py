@@ -75,7 +75,7 @@ def _refusal(path: str, kinds: Sequence[type[Problem]]) -> dict[str, Any]:
     return {
         "description": " · ".join(kind.title for kind in kinds),
         "headers": {name: HEADERS[name] for kind in kinds for name in kind.headers if name in HEADERS},
-        "content": {response.media_type: {"schema": _schema(model), "examples": examples}},
+        "content": {response.media_type: {"schema": inlined(model), "examples": examples}},
     }
 
 
@@ -86,13 +86,8 @@ def sample() -> DigitImage:
 
 
 @cache
-def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of a model, made once: there are dozens of refusals, and it takes a millisecond."""
-    return model.model_json_schema()
-
-
 def inlined(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of a model, with those of its parts in their places: for where OpenAPI takes no references."""
+    """Make the JSON schema of a model, with its references resolved: an OpenAPI document has no place for `$defs`."""
     schema = model.model_json_schema()
     parts = schema.pop("$defs", {})
 

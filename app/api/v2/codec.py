@@ -6,7 +6,7 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 
 import re
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +24,11 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 _NUMBER = re.compile("[0-9]{1,12}")
 
 
-class Inference(NamedTuple):
-    """A request as the classifier wants it."""
+def read_inference(body: bytes, header_length: str | None) -> tuple[schemas.InferenceRequest, NDArray[Any]]:
+    """Read a request and its images: uint8 (n, 28, 28), or float32 (n, 784) from 0 to 1. Raises InvalidInference.
 
-    request: schemas.InferenceRequest
-    images: NDArray[Any]
-    """uint8 (n, 28, 28), or float32 (n, 784) from 0 to 1"""
-
-
-def read_inference(body: bytes, header_length: str | None) -> Inference:
-    """Read a request, whose JSON is the body's first `header_length` bytes, or all. Raises InvalidInference."""
+    The first `header_length` bytes of the body are JSON; without it, all are.
+    """
     length = len(body)
     if header_length is not None:
         if not (_NUMBER.fullmatch(header_length) and int(header_length) <= len(body)):
@@ -50,7 +45,7 @@ def read_inference(body: bytes, header_length: str | None) -> Inference:
     names = [output.name for output in request.outputs or ()]
     if len(set(names)) < len(names) or not set(names) <= set(schemas.OUTPUTS):
         raise InvalidInference(f"Ask for {', '.join(schemas.OUTPUTS)}, each at most once.")
-    return Inference(request, _read_tensor(request.inputs[0], body[length:]))
+    return request, _read_tensor(request.inputs[0], body[length:])
 
 
 def _read_tensor(tensor: schemas.RequestInput, binary: bytes) -> NDArray[Any]:

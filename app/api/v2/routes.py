@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from app import __version__
+from app import __version__, errors
 from app.api.authentication import guard
 from app.api.openapi import HEADERS, inlined, problem_responses, sample, shown
 from app.api.routes.health import is_ready, readiness
@@ -14,15 +14,6 @@ from app.api.uploads import read_body
 from app.api.v2 import schemas
 from app.api.v2.codec import HEADER_LENGTH, read_inference, write_inference
 from app.classifier.pixels import IMAGE_SHAPE
-from app.errors import (
-    BodyTimeout,
-    BodyTooLarge,
-    ContentEncoding,
-    InvalidInference,
-    Overloaded,
-    Unauthorized,
-    UnknownModel,
-)
 from app.service import Service
 
 TAGS: list[str | Enum] = ["Open Inference Protocol"]
@@ -33,8 +24,8 @@ INFER_PATHS = (MODEL + "/infer", MODEL_VERSION + "/infer")
 
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
-OF_MODELS = (Unauthorized, UnknownModel, Overloaded)
-OF_INFERENCE = (InvalidInference, BodyTimeout, BodyTooLarge, ContentEncoding)
+OF_MODELS = (errors.Unauthorized, errors.UnknownModel, errors.Overloaded)
+OF_INFERENCE = (errors.InvalidInference, errors.BodyTimeout, errors.BodyTooLarge, errors.ContentEncoding)
 
 INLINE_BINARY = 64
 """Bytes of a binary request that take as long to read as one of JSON, at the least."""
@@ -56,7 +47,7 @@ def router(service: Service) -> APIRouter:
     @router.get(
         "/v2",
         dependencies=guard(service.settings.api_key),
-        responses=problem_responses("/v2", Unauthorized, Overloaded) | {200: shown(metadata)},
+        responses=problem_responses("/v2", errors.Unauthorized, errors.Overloaded) | {200: shown(metadata)},
     )
     async def server_metadata() -> schemas.ServerMetadata:
         """What the server is, and which extensions it knows."""
@@ -104,7 +95,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
     @router.get(
         "/ready",
         dependencies=free,
-        responses=problem_responses(prefix, UnknownModel)
+        responses=problem_responses(prefix, errors.UnknownModel)
         | readiness(schemas.ModelReadiness(name=name, ready=True), schemas.ModelReadiness(name=name, ready=False)),
         openapi_extra={"parameters": parameters},
     )
@@ -134,7 +125,7 @@ def check_model(service: Service, request: Request) -> None:
     known = {"model": service.metadata.name, "version": service.metadata.version}
     for part, sent in request.path_params.items():
         if sent != known[part]:
-            raise UnknownModel(f"There is no {part} {sent!r}; the only one is {known[part]}.")
+            raise errors.UnknownModel(f"There is no {part} {sent!r}; the only one is {known[part]}.")
 
 
 async def answer_inference(service: Service, request: Request) -> Response:
@@ -142,9 +133,9 @@ async def answer_inference(service: Service, request: Request) -> Response:
     sent = await read_body(request)
     header_length = request.headers.get(HEADER_LENGTH)
     size = len(sent) if header_length is None else len(sent) // INLINE_BINARY
-    inference = await service.run(size, read_inference, sent, header_length)
-    predictions = await service.classify(inference.images)
-    body, json_length = await service.run(size, write_inference, inference.request, predictions, service.metadata)
+    asked, images = await service.run(size, read_inference, sent, header_length)
+    predictions = await service.classify(images)
+    body, json_length = await service.run(size, write_inference, asked, predictions, service.metadata)
     if json_length is None:
         return Response(body, media_type="application/json")
     return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})
