@@ -41,7 +41,7 @@ def router(service: Service) -> APIRouter:
     @router.get("/readyz", responses=answers)
     @router.get("/health", responses=answers, name="health")
     async def readyz(request: Request, response: Response) -> Health:
-        """The service can predict. It does not start unless it reads its test image right."""
+        """The service can predict. It does not start unless the weights pass the self-test."""
         return Health(status="ready" if is_ready(request, response) else "draining")
 
     @router.get(
