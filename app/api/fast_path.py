@@ -1,5 +1,8 @@
 """The fast path: Starlette routes in front of FastAPI, whose dispatch takes longer than the decoder and the network."""
 
+from collections.abc import Awaitable, Callable
+
+from pydantic import SecretStr
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
@@ -9,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.authentication import HEADER, authorize
 from app.api.routes.predict import answer_batch, answer_one
-from app.api.v2.routes import INFER_PATHS, answer_inference, check_model
+from app.api.v2.routes import INFER_PATHS, answer_inference
 from app.problem_details import HANDLERS, problem_response
 from app.service import Service
 
@@ -27,27 +30,36 @@ class FastRoute(Route):
         return Match.NONE, {}
 
 
+class FastEndpoint:
+    """An endpoint as an ASGI application, which Starlette does not wrap in a handling of exceptions of its own."""
+
+    def __init__(self, api_key: SecretStr | None, answer: Callable[[Request], Awaitable[Response]]) -> None:
+        self._api_key, self._answer = api_key, answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        authorize(self._api_key, request.headers.get(HEADER))
+        response = await self._answer(request)
+        await response(scope, receive, send)
+
+
 def add_fast_path(api: ASGIApp, service: Service) -> ASGIApp:
-    """Put the fast path in front of the FastAPI application, which has the same routes by the same functions."""
-    api_key = service.settings.api_key
+    """Put the fast path in front of the FastAPI application, whose routes answer by the same functions."""
 
-    async def predict(request: Request) -> Response:
-        authorize(api_key, request.headers.get(HEADER))
-        return await answer_one(service, request, FITS[request.scope["query_string"]])
+    def route(path: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
+        return FastRoute(path, FastEndpoint(service.settings.api_key, answer), methods=["POST"])
 
-    async def predict_batch(request: Request) -> Response:
-        authorize(api_key, request.headers.get(HEADER))
-        return await answer_batch(service, request, FITS[request.scope["query_string"]])
-
-    async def infer(request: Request) -> Response:
-        authorize(api_key, request.headers.get(HEADER))
-        check_model(service, request)
-        return await answer_inference(service, request)
-
-    endpoints = {"/predict": predict, "/predict/batch": predict_batch} | dict.fromkeys(INFER_PATHS, infer)
-    routes = [FastRoute(path, endpoint, methods=["POST"]) for path, endpoint in endpoints.items()]
+    routes = [
+        route("/predict", lambda request: answer_one(service, request, _fit(request))),
+        route("/predict/batch", lambda request: answer_batch(service, request, _fit(request))),
+        *(route(path, lambda request: answer_inference(service, request)) for path in INFER_PATHS),
+    ]
     router = Router(routes, redirect_slashes=False, default=head_as_get(api))
     return ServerErrorMiddleware(ExceptionMiddleware(router, HANDLERS), problem_response)
+
+
+def _fit(request: Request) -> bool:
+    return FITS[request.scope["query_string"]]
 
 
 def head_as_get(app: ASGIApp) -> ASGIApp:

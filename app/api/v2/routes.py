@@ -105,7 +105,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
 
     @router.post(
         "/infer",
-        dependencies=guarded,
+        dependencies=guard(service.settings.api_key),
         response_model=schemas.InferenceResponse,
         responses=problem_responses(prefix, *OF_MODELS, *OF_INFERENCE) | {200: _answer(service)},
         openapi_extra={"requestBody": _request_body(), "parameters": [*parameters, HEADER_LENGTH_PARAMETER]},
@@ -129,7 +129,8 @@ def check_model(service: Service, request: Request) -> None:
 
 
 async def answer_inference(service: Service, request: Request) -> Response:
-    """The answer to an inference request. Raises InvalidInference, and what `read_body` does."""
+    """The answer to an inference request. Raises UnknownModel, InvalidInference, and what `read_body` does."""
+    check_model(service, request)
     sent = await read_body(request)
     header_length = request.headers.get(HEADER_LENGTH)
     size = len(sent) if header_length is None else len(sent) // INLINE_BINARY
