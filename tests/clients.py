@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from tests.conftest import DATA
+from tests.conftest import SEVEN
 
-SEVEN = (DATA / "seven.png").read_bytes()
 COUNT = 16
 PATIENCE_SECONDS = 60
 

@@ -14,11 +14,12 @@ from PIL import Image
 
 from app.classifier.weights import DEFAULT_PATH, load
 from model_training.data import DataError, Digits, Mnist, load_mnist
-from tests.serving import serve
+from tests.serving import Server, serve
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data"
-
+SEVEN = (DATA / "seven.png").read_bytes()
+THREE = (DATA / "three.png").read_bytes()
 _MODEL = "/v2/models/three-or-seven"
 HEALTH = [
     *("/livez", "/readyz", "/health", "/metrics", "/v2/health/live", "/v2/health/ready"),
@@ -76,7 +77,14 @@ def mnist(mnist_folder: Path) -> Mnist:
 
 
 @pytest.fixture(scope="session")
-def client() -> Iterator[httpx2.Client]:
-    """Talks to the service, run with the committed weights and default settings."""
-    with serve() as server, httpx2.Client(base_url=server.url) as client:
+def server() -> Iterator[Server]:
+    """The service with the committed weights and default settings."""
+    with serve() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def client(server: Server) -> Iterator[httpx2.Client]:
+    """An HTTP client of that service."""
+    with httpx2.Client(base_url=server.url) as client:
         yield client

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tests.app.middleware.test_observability import figures
-from tests.clients import SEVEN
+from tests.conftest import SEVEN
 from tests.serving import serve
 
 DAY = 86_400

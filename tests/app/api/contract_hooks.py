@@ -1,13 +1,11 @@
 """What the OpenAPI schema cannot say to schemathesis: which bytes are an image of 28 x 28."""
 
-import io
-
 import numpy as np
 import schemathesis
 from hypothesis import strategies
 from PIL import Image
 
-from tests.conftest import DATA
+from tests.conftest import DATA, encode
 
 KINDS = ["PNG", "BMP", "GIF", "JPEG", "WEBP"]
 
@@ -16,9 +14,7 @@ with np.load(DATA / "mnist-test.npz") as _arrays:
 
 
 def _encode(index: int, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(_PIXELS[index]).save(buffer, kind)
-    return buffer.getvalue()
+    return encode(Image.fromarray(_PIXELS[index]), kind)
 
 
 def _images(kinds: list[str]) -> strategies.SearchStrategy[bytes]:

@@ -4,10 +4,9 @@ import httpx2
 import pytest
 
 from tests.app.problems import assert_problem
-from tests.conftest import DATA, HEALTH
+from tests.conftest import HEALTH, SEVEN
 from tests.serving import serve
 
-SEVEN = (DATA / "seven.png").read_bytes()
 KEY = "s3cret-ü"
 
 

@@ -9,9 +9,7 @@ import pytest
 from PIL import Image
 
 from app.errors import Problem
-from tests.conftest import DATA, encode
-
-SEVEN = (DATA / "seven.png").read_bytes()
+from tests.conftest import SEVEN, encode
 
 INFER = "/v2/models/{model}/infer"
 STATUSES = {problem.code: problem.status for problem in Problem.__subclasses__()}

@@ -17,10 +17,8 @@ from app.classifier.weights import DEFAULT_PATH, load
 from app.main import add_middleware, create_api
 from app.service import Service
 from app.settings import Settings
-from tests.conftest import DATA
+from tests.conftest import SEVEN
 from tests.serving import Server, serve
-
-SEVEN = (DATA / "seven.png").read_bytes()
 
 
 @pytest.mark.parametrize("sane", ["abc-123", "0af7651916cd43dd8448eb211c80319c", "a" * 128])
@@ -126,13 +124,7 @@ def test_each_request_is_one_line_of_json(server: Server) -> None:
     first, second, refused = lines
     assert first.pop("milliseconds") > 0
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", first.pop("time"))
-    assert first == {
-        "request_id": "mine",
-        "client": "127.0.0.1",
-        "method": "POST",
-        "path": "/predict",
-        "status": 200,
-    }
+    assert first == {"request_id": "mine", "client": "127.0.0.1", "method": "POST", "path": "/predict", "status": 200}
     assert (second["path"], second["status"]) == ("/nowhere", 404)
     assert refused["status"] == 413
 
