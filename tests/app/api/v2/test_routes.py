@@ -32,7 +32,7 @@ def expected(digits: Digits) -> Predictions:
     return Classifier(weights.parameters, weights.metadata.threshold).predict(digits.images)
 
 
-def test_a_client_of_triton_finds_its_way(triton: tritonclient.http.InferenceServerClient) -> None:
+def test_triton_client_reads_the_metadata(triton: tritonclient.http.InferenceServerClient) -> None:
     version = load(DEFAULT_PATH).metadata.version
     assert triton.is_server_live()
     assert triton.is_server_ready()
@@ -63,7 +63,7 @@ def test_a_client_of_triton_finds_its_way(triton: tritonclient.http.InferenceSer
 @pytest.mark.parametrize("binary_input", [True, False])
 @pytest.mark.parametrize("binary_output", [True, False])
 @pytest.mark.parametrize("datatype", ["UINT8", "FP32"])
-def test_a_client_of_triton_gets_the_same_answers_as_predict(
+def test_triton_client_gets_the_same_answers_as_predict(
     triton: tritonclient.http.InferenceServerClient,
     digits: Digits,
     expected: Predictions,
@@ -87,15 +87,13 @@ def test_a_client_of_triton_gets_the_same_answers_as_predict(
         assert answer.as_numpy("probabilities") == pytest.approx(probabilities, abs=1e-5)
 
 
-def test_the_default_of_a_client_of_triton_is_understood(
-    triton: tritonclient.http.InferenceServerClient, digits: Digits
-) -> None:
+def test_triton_client_with_default_options(triton: tritonclient.http.InferenceServerClient, digits: Digits) -> None:
     tensor = tritonclient.http.InferInput("image", [3, 28, 28], "UINT8")
     tensor.set_data_from_numpy(digits.images[:3])
     assert (triton.infer(MODEL, [tensor]).as_numpy("digit") == digits.labels[:3]).all()
 
 
-def test_a_client_of_triton_gets_to_read_what_was_wrong(triton: tritonclient.http.InferenceServerClient) -> None:
+def test_triton_client_raises_the_service_s_error(triton: tritonclient.http.InferenceServerClient) -> None:
     tensor = tritonclient.http.InferInput("image", [1, 27, 28], "UINT8")
     tensor.set_data_from_numpy(np.zeros((1, 27, 28), np.uint8))
     with pytest.raises(InferenceServerException, match=r"The shape is \[1, 27, 28\]. As UINT8 send \[n, 28, 28\]"):
@@ -119,7 +117,7 @@ def test_plain_json_is_answered_in_plain_json(
         assert (probabilities["shape"], answered["shape"]) == ([1019, 2], [1019])
 
 
-def test_an_answer_says_nothing_of_what_was_not_asked(client: httpx2.Client) -> None:
+def test_only_requested_outputs_are_sent(client: httpx2.Client) -> None:
     request = {"inputs": [BLANK], "outputs": [{"name": "digit"}]}
     answer = client.post(f"/v2/models/{MODEL}/versions/{load(DEFAULT_PATH).metadata.version}/infer", json=request)
     (output,) = answer.json()["outputs"]
@@ -127,7 +125,7 @@ def test_an_answer_says_nothing_of_what_was_not_asked(client: httpx2.Client) -> 
     assert "id" not in answer.json()
 
 
-def test_null_is_as_good_as_nothing(client: httpx2.Client) -> None:
+def test_null_fields_count_as_missing(client: httpx2.Client) -> None:
     """In the words of a client that writes every field, whether it has something to say or not."""
     request = {"id": None, "parameters": None, "inputs": [BLANK | {"parameters": None}]}
     plain = client.post(INFER, json={"inputs": [BLANK]}).json()
@@ -136,7 +134,7 @@ def test_null_is_as_good_as_nothing(client: httpx2.Client) -> None:
     assert client.post(INFER, json=request | {"outputs": outputs}).json() == plain
 
 
-def test_outputs_may_be_wanted_binary_at_once(client: httpx2.Client) -> None:
+def test_binary_data_output(client: httpx2.Client) -> None:
     request = {"inputs": [BLANK], "parameters": {"binary_data_output": True}}
     request["outputs"] = [{"name": "digit", "parameters": {"binary_data": False}}, {"name": "probabilities"}]
     answer = client.post(INFER, json=request)
@@ -159,36 +157,25 @@ NO_SHAPE = "As UINT8 send [n, 28, 28], n at least 1."
 NO_NUMBERS = "The data must be UINT8 numbers, flat or nested like the shape."
 NO_INK = "FP32 values are from 0 (ground) to 1 (ink). Divide levels by 255."
 NO_LEVELS = "UINT8 values are from 0 to 255."
+NO_OUTPUT = "Ask for probabilities, digit, confident, each at most once."
 
 REFUSALS: list[tuple[Any, str]] = [
     (changed(name="picture"), NO_IMAGE),
     ({"inputs": []}, NO_IMAGE),
-    (
-        {"inputs": [BLANK, BLANK]},
-        "This is no inference request: inputs: List should have at most 1 item after validation, not 2.",
-    ),
     (changed(datatype="FP16"), "Send the images as UINT8 or FP32."),
     (changed(shape=[28, 28]), f"The shape is [28, 28]. {NO_SHAPE}"),
-    (changed(shape=[]), f"The shape is []. {NO_SHAPE}"),
     (changed(shape=[0, 28, 28]), f"The shape is [0, 28, 28]. {NO_SHAPE}"),
     (changed(shape=[-1, 28, 28]), f"The shape is [-1, 28, 28]. {NO_SHAPE}"),
     (changed(datatype="FP32"), "The shape is [1, 28, 28]. As FP32 send [n, 784], n at least 1."),
-    (changed(shape=[2, 28, 28]), "The shape [2, 28, 28] wants 1568 values, and 784 came."),
     (changed(shape=[2**31 - 1, 28, 28]), "The shape [2147483647, 28, 28] wants 1683627179248 values, and 784 came."),
     (
         changed(shape=[10**4000, 28, 28]),
         "This is no inference request: inputs.0.shape.0: Input should be less than or equal to 2147483647.",
     ),
     (changed(data=[256] * 784), NO_LEVELS),
-    (changed(data=[-1] * 784), NO_LEVELS),
     (changed(data=[0.5] * 784), NO_NUMBERS),
-    (changed(data=["0"] * 784), NO_NUMBERS),
     (changed(data=["a" * 500_000, *[""] * 1000]), NO_NUMBERS),
-    (changed(data=[0] * 783 + [[0]]), NO_NUMBERS),
     (changed(datatype="FP32", shape=[1, 784], data=[10**400] * 784), NO_INK),
-    (changed(data=[True] * 784), NO_NUMBERS),
-    (changed(data=[10**30] * 784), NO_LEVELS),
-    (changed(data=[[1, 2], [3]]), NO_NUMBERS),
     (changed(data=[[0] * 392] * 2), NO_NUMBERS),
     (changed(data=[]), NO_NUMBERS),
     (changed(datatype="FP32", shape=[1, 784], data=[2] * 784), NO_INK),
@@ -197,14 +184,8 @@ REFUSALS: list[tuple[Any, str]] = [
         {"inputs": [BINARY | {"parameters": {"binary_data_size": 784}}]},
         "binary_data_size is 784, and 0 bytes follow the JSON.",
     ),
-    (
-        {"inputs": [BLANK], "outputs": [{"name": "animal"}]},
-        "Ask for probabilities, digit, confident, each at most once.",
-    ),
-    (
-        {"inputs": [BLANK], "outputs": [{"name": "digit"}] * 2},
-        "Ask for probabilities, digit, confident, each at most once.",
-    ),
+    ({"inputs": [BLANK], "outputs": [{"name": "animal"}]}, NO_OUTPUT),
+    ({"inputs": [BLANK], "outputs": [{"name": "digit"}] * 2}, NO_OUTPUT),
     (
         {"inputs": [{}] * 100_000},
         "This is no inference request: inputs: List should have at most 1 item after validation, not 100000.",
@@ -215,44 +196,41 @@ REFUSALS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("request_", "error"), REFUSALS)
-def test_what_is_no_request_is_refused(client: httpx2.Client, request_: Any, error: str) -> None:
+def test_refusal(client: httpx2.Client, request_: Any, error: str) -> None:
     response = client.post(INFER, json=request_)
     assert response.json() == {"error": error}
     assert response.status_code == 400
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
-def test_numbers_that_are_none_are_refused(client: httpx2.Client, number: str) -> None:
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400"])
+def test_number_that_is_not_finite(client: httpx2.Client, number: str) -> None:
     document = {"inputs": [{"name": "image", "shape": [1, 784], "datatype": "FP32", "data": [7]}]}
-    body = json.dumps(document).replace("[7]", "[" + ", ".join([number] * 784) + "]")
+    response = client.post(INFER, content=json.dumps(document).replace("[7]", f"[{number}{783 * f', {number}'}]"))
+    assert (response.status_code, response.json()) == (400, {"error": NO_INK})
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"inputs": ' + b"[" * 100_000, b"\xff"])
+def test_invalid_json(client: httpx2.Client, body: bytes) -> None:
     response = client.post(INFER, content=body)
     assert response.status_code == 400
-    assert "error" in response.json()
+    assert response.json()["error"].startswith("This is no inference request: ")
 
 
-def test_json_without_end_or_bottom_is_refused(client: httpx2.Client) -> None:
-    for body in (b"", b"{", b'{"inputs": ' + b"[" * 100_000, b"\xff"):
-        response = client.post(INFER, content=body)
-        assert response.status_code == 400
-        assert response.json()["error"].startswith("This is no inference request: ")
+TORN = b'{"inputs":[{"name":"image","shape":[1,784],"datatype":"FP32","parameters":{"binary_data_size":3}}]}'
+NO_LENGTH = "Inference-Header-Content-Length must be the number of the body's first bytes that are JSON."
 
 
-@pytest.mark.parametrize("length", ["x", "-1", "100000", "²", "9" * 5000])
-def test_a_header_that_does_not_fit_the_body_is_refused(client: httpx2.Client, length: str) -> None:
+@pytest.mark.parametrize(
+    ("body", "length", "error"),
+    [
+        *((b"{}", length, NO_LENGTH) for length in ("x", "-1", "100000", "²", "9" * 5000)),
+        (TORN + b"abc", str(len(TORN)), "3 bytes are no whole number of FP32 values."),
+    ],
+)
+def test_binary_tensor_refusal(client: httpx2.Client, body: bytes, length: str, error: str) -> None:
     headers = [(b"Inference-Header-Content-Length", length.encode("latin-1"))]
-    response = client.post(INFER, content=b"{}", headers=headers)
-    assert response.status_code == 400
-    assert response.json() == {
-        "error": "Inference-Header-Content-Length must be the number of the body's first bytes that are JSON."
-    }
-
-
-def test_a_torn_number_is_refused(client: httpx2.Client) -> None:
-    tensor = {"name": "image", "shape": [1, 784], "datatype": "FP32", "parameters": {"binary_data_size": 3}}
-    header = json.dumps({"inputs": [tensor]}).encode()
-    headers = {"Inference-Header-Content-Length": str(len(header))}
-    response = client.post(INFER, content=header + b"abc", headers=headers)
-    assert response.json() == {"error": "3 bytes are no whole number of FP32 values."}
+    response = client.post(INFER, content=body, headers=headers)
+    assert (response.status_code, response.json()) == (400, {"error": error})
 
 
 @pytest.mark.parametrize(
@@ -263,7 +241,7 @@ def test_a_torn_number_is_refused(client: httpx2.Client) -> None:
         ("/v2/nothing", "There is nothing at this path. See /docs for what there is."),
     ],
 )
-def test_what_is_not_there_is_said_in_the_protocol_s_words(client: httpx2.Client, path: str, error: str) -> None:
+def test_not_found(client: httpx2.Client, path: str, error: str) -> None:
     response = client.get(path)
     assert response.status_code == 404
     assert response.json() == {"error": error}
