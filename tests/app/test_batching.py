@@ -1,7 +1,6 @@
-"""One forward pass for images that wait together."""
+"""Dynamic batching."""
 
 import asyncio
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -27,7 +26,7 @@ class Passes:
         return CLASSIFIER.predict(images)
 
 
-def test_each_gets_its_own_answer_from_one_pass(digits: Digits) -> None:
+def test_concurrent_requests_share_one_pass(digits: Digits) -> None:
     images = digits.images[:40]
     passes = Passes()
 
@@ -44,25 +43,20 @@ def test_each_gets_its_own_answer_from_one_pass(digits: Digits) -> None:
     assert passes.sizes == [40, 1]
 
 
-@pytest.mark.parametrize(("turns", "expected"), [([0, 1, 2, 3], [4]), ([0, 0, 9, 9], [2, 2]), (range(70), [ENOUGH, 6])])
-def test_a_pass_begins_when_a_turn_brings_no_more(digits: Digits, turns: Sequence[int], expected: list[int]) -> None:
-    passes = Passes()
-
+def test_steady_stream_does_not_postpone_the_first_answer(digits: Digits) -> None:
     async def ask() -> None:
-        microbatch = Microbatch(passes.classify)
-
-        async def come(turn: int) -> None:
-            for _ in range(turn):
-                await asyncio.sleep(0)
-            await microbatch.classify(digits.images[0])
-
-        await asyncio.gather(*map(come, turns))
+        microbatch = Microbatch(CLASSIFIER.predict)
+        requests = [asyncio.ensure_future(microbatch.classify(digits.images[0]))]
+        while not requests[0].done():
+            await asyncio.sleep(0)
+            requests.append(asyncio.ensure_future(microbatch.classify(digits.images[0])))
+        assert len(requests) < 2 * ENOUGH
+        await asyncio.gather(*requests)
 
     asyncio.run(ask())
-    assert passes.sizes == expected
 
 
-def test_who_leaves_spoils_nothing_for_the_others(digits: Digits) -> None:
+def test_cancelled_request_does_not_affect_the_others(digits: Digits) -> None:
     async def ask() -> None:
         microbatch = Microbatch(CLASSIFIER.predict)
         tasks = [asyncio.ensure_future(microbatch.classify(image)) for image in digits.images[:3]]
@@ -76,7 +70,7 @@ def test_who_leaves_spoils_nothing_for_the_others(digits: Digits) -> None:
     asyncio.run(ask())
 
 
-def test_a_fault_reaches_all_who_wait(digits: Digits) -> None:
+def test_error_is_raised_in_every_waiting_request(digits: Digits) -> None:
     def fail(_: NDArray[np.uint8]) -> Predictions:
         raise MemoryError
 

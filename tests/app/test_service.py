@@ -1,8 +1,6 @@
-"""Where the work is done: what may take long, in the thread."""
-
 import asyncio
 import threading
-from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -10,31 +8,26 @@ from PIL import Image
 from app.api.openapi import sample
 from app.classifier.weights import DEFAULT_PATH, load
 from app.errors import Problem
-from app.preprocessing.decode import DigitImage
+from app.preprocessing.decode import read_digit
 from app.service import INLINE_BYTES, Service
 from app.settings import Settings
 from tests.conftest import encode
 
 
-class Watched(Service):
-    """Notes in which threads it decodes."""
-
-    threads: set[int]
-
-    def _read_all(self, images: Sequence[bytes], fit: bool) -> list[DigitImage | Problem]:
-        self.threads.add(threading.get_ident())
-        return super()._read_all(images, fit)
-
-
-def test_a_large_image_in_a_small_file_is_fitted_in_the_thread() -> None:
+def test_large_image_in_a_small_file_is_fitted_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     file = encode(Image.new("1", (3000, 3000)))
     assert len(file) < INLINE_BYTES
-    service = Watched(Settings(), load(DEFAULT_PATH))
-    service.threads = set()
-    [problem] = asyncio.run(service.read_all([file], fit=True))
+    threads = set()
+
+    def watched(*args: Any) -> Any:
+        threads.add(threading.get_ident())
+        return read_digit(*args)
+
+    monkeypatch.setattr("app.service.read_digit", watched)
+    [problem] = asyncio.run(Service(Settings(), load(DEFAULT_PATH)).read_all([file], fit=True))
     assert isinstance(problem, Problem)  # it is blank
-    assert service.threads
-    assert threading.get_ident() not in service.threads
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 def test_an_explanation_is_drawn_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,13 +102,14 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Of all its processes until now."""
-        return sum(sum(process.cpu_times()[:2]) for process in self._processes())
+        return sum(sum(process.cpu_times()[:2]) for process in self.processes())
 
     def memory(self) -> int:
         """Resident bytes of all its processes."""
-        return sum(process.memory_info().rss for process in self._processes())
+        return sum(process.memory_info().rss for process in self.processes())
 
-    def _processes(self) -> list[psutil.Process]:
+    def processes(self) -> list[psutil.Process]:
+        """The process that was started and all below it."""
         return [self.process, *self.process.children(recursive=True)]
 
 
@@ -137,7 +138,7 @@ def running(command: Sequence[str | Path], first: Load, cores: Sequence[int] = (
             yield server
         finally:
             if started.poll() is None:
-                processes = server._processes()
+                processes = server.processes()
                 started.terminate()
                 for alive in psutil.wait_procs(processes, timeout=10)[1]:
                     alive.kill()

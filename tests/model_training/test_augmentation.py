@@ -101,11 +101,13 @@ def test_the_same_seed_gives_the_same_copies(digits: Digits) -> None:
     assert (first == second).all()
 
 
-def test_an_elastic_displacement_has_the_size_asked_for() -> None:
-    field = Augmentation(elastic=2.0)._displacements(500, np.random.default_rng(0))
-    assert field.shape == (500, 2, 28, 28)
-    assert abs(field.std() - 2) < 0.1
-    assert np.abs(np.diff(field, axis=3)).mean() < 0.5  # smooth
+def test_elastic_displacement_has_the_size_asked_for_and_is_smooth() -> None:
+    """Measured along a ramp of 9 levels a pixel."""
+    ramp = np.repeat(np.tile(np.arange(28, dtype=np.uint8) * 9, (1, 28, 1)), 500, 0)
+    drawn = Augmentation(**STILL | {"elastic": 2.0})(ramp, np.random.default_rng(0))
+    displacements = (drawn.astype(float) - ramp)[:, 8:20, 8:20] / 9
+    assert abs(displacements.std() - 2) < 0.1
+    assert np.abs(np.diff(displacements, axis=2)).mean() < 0.5
 
 
 def test_other_pens_thin_and_thicken_and_leave_the_ground_dark(digits: Digits) -> None:
