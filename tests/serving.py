@@ -42,13 +42,10 @@ class Server:
 
 @contextmanager
 def serve(
-    *arguments: str,
-    python: str | Path = sys.executable,
-    directory: Path | None = None,
-    environment: Mapping[str, str] | None = None,
+    *arguments: str, directory: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
     """Run `python -m app` on a free port until the block ends."""
-    command: Sequence[str] = [str(python), "-m", "app", "--port", "0", *arguments]
+    command: Sequence[str] = [sys.executable, "-m", "app", "--port", "0", *arguments]
     process = subprocess.Popen(
         command,
         cwd=directory,
@@ -75,7 +72,7 @@ def serve(
         reader.start()  # or a full pipe would stop the service
         yield Server(address, process, log)
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # as SIGTERM, but without `drain_seconds`
         process.wait(timeout=START_SECONDS)
         if address:
             reader.join()
