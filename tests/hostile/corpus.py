@@ -40,14 +40,9 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     yield "png of 50,000 x 50,000", png(50_000, 50_000, bytes(10_000_000))
     yield "png of 2 billion pixels a side", png(2**31 - 1, 2**31 - 1, b"")
     yield "png with far too many rows", png(28, 28, bytes(50_000_000))
-    yield (
-        "png with a text of 50 MB",
-        png(28, 28, rows, extra=chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(50_000_000)))),
-    )
-    yield (
-        "png with a profile of 50 MB",
-        png(28, 28, rows, extra=chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(50_000_000)))),
-    )
+    for name, kind in (("text", b"zTXt"), ("profile", b"iCCP")):
+        extra = chunk(kind, b"a\0\0" + zlib.compress(bytes(50_000_000)))
+        yield f"png with a {name} of 50 MB", png(28, 28, rows, extra=extra)
     yield "png of 100,000 chunks", png(28, 28, rows, extra=chunk(b"tEXt", b"a\0b") * 100_000)
     yield "png with a chunk of 4 GB", b"\x89PNG\r\n\x1a\n" + b"\xff\xff\xff\xffIHDR"
     gif = bytearray(encode(drawing("P"), "GIF"))
@@ -82,17 +77,11 @@ def liars() -> Iterator[tuple[str, bytes]]:
     rows = b"\0" * (28 * 29)
     yield "png with too few rows", png(28, 28, rows[:100])
     yield "png of no pixels", png(0, 0, b"")
-    yield "png of no width", png(0, 28, b"")
     yield "png with a depth of 7", png(28, 28, rows, depth=7)
-    yield "png of an unknown kind of colour", png(28, 28, rows, color=5)
     yield "png with a palette that it does not bring", png(28, 28, rows, color=3)
     yield "png with a wrong checksum", png(28, 28, rows).replace(b"IDAT", b"IDAT", 1)[:-20] + b"\0" * 20
-    yield "png without data", b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
-    yield "png that ends after its signature", b"\x89PNG\r\n\x1a\n"
-    yield "gif that ends after its signature", b"GIF89a"
-    yield "bmp that ends after its signature", b"BM"
-    yield "webp that ends after its signature", b"RIFF\xff\xff\xff\xffWEBP"
-    yield "jpeg that ends after its signature", b"\xff\xd8\xff"
+    for signature in (b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"RIFF\xff\xff\xff\xffWEBP", b"\xff\xd8\xff"):
+        yield f"{signature!r} and nothing more", signature
     bmp = bytearray(encode(drawing(), "BMP"))
     bmp[10:14] = b"\xff\xff\xff\x7f"
     yield "bmp whose pixels lie beyond its end", bytes(bmp)
@@ -112,9 +101,7 @@ def odd() -> Iterator[tuple[str, bytes]]:
         yield f"jpeg in mode {mode}", encode(drawing("RGB").convert(mode), "JPEG")
     yield "png, interlaced", png_interlaced()
     yield "png with a profile", encode(drawing("RGB"), icc_profile=profile)
-    yield "jpeg with a profile", encode(drawing("RGB"), "JPEG", icc_profile=profile * 20)
     yield "jpeg with a broken profile", encode(drawing("RGB"), "JPEG", icc_profile=b"\xff" * 60_000)
-    yield "jpeg with exif of nothing", encode(drawing(), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff")
     yield "png with a long text", encode(drawing(), pnginfo=info)
     frames = [drawing("RGB"), Image.new("RGB", (28, 28))] * 20
     for kind in ("PNG", "GIF", "WEBP"):
@@ -124,15 +111,9 @@ def odd() -> Iterator[tuple[str, bytes]]:
             yield f"{kind} of {size[0]} x {size[1]}", encode(drawing("L", size), kind)
     whole = encode(drawing())
     yield "png and a zip", whole + b"PK\x03\x04" + bytes(100) + b"PK\x05\x06" + bytes(18)
-    yield "png and a page", whole + b"<html><script>alert(1)</script></html>"
-    yield "png twice", whole * 2
     yield "gif that is JavaScript", b"GIF89a/*" + encode(drawing("P"), "GIF")[8:] + b"*/=alert(1)//"
-    yield "a page", b"<!doctype html><title>7</title>"
-    yield "an svg bomb", b'<!DOCTYPE l [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><svg>&b;</svg>'
     yield "a tiff", encode(drawing(), "TIFF")
-    yield "postscript", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 28 28\n(%pipe%id) (r) file"
     yield "zeros", bytes(1000)
-    yield "nothing but line ends", b"\r\n" * 1000
 
 
 def damaged(seed: int = 0) -> Iterator[tuple[str, bytes]]:

@@ -42,31 +42,18 @@ FORMS = {
     "100,000 empty parts": form(part("a", b"") * 100_000 + b"--b--"),
     "100,000 images": form(part("files", b"x") * 100_000 + b"--b--", path=b"/predict/batch"),
     "a part with 10,000 headers": form(part("file", SEVEN, b"X-A: b\r\n" * 10_000) + b"--b--"),
-    "a part with a header of 1 MB": form(part("file", SEVEN, b"X-A: " + b"b" * PIECE + b"\r\n") + b"--b--"),
     "a field name of 1 MB": form(part("f" * PIECE, SEVEN) + b"--b--"),
-    "no boundary": form(part("file", SEVEN) + b"--b--", b"multipart/form-data"),
     "an empty boundary": form(part("file", SEVEN) + b"--b--", b'multipart/form-data; boundary=""'),
     "a boundary of 10,000 letters": form(part("file", SEVEN), b"multipart/form-data; boundary=" + b"b" * 10_000),
-    "another boundary": form(part("file", SEVEN) + b"--b--", b"multipart/form-data; boundary=c"),
-    "no end": form(part("file", SEVEN)),
-    "a megabyte of dashes": form(b"-" * PIECE),
-    "a megabyte of line ends": form(b"\r\n" * (PIECE // 2)),
     "a megabyte of almost boundaries": form(b"\r\n--" * (PIECE // 4)),
     "a content type of 10,000 parameters": form(SEVEN, b"multipart/form-data" + b"; a=b" * 10_000),
 }
 
 HEADS = {
     "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
-    "only line ends": b"\r\n" * 1000 + b"x",
     "another version": b"POST /predict HTTP/9.9\r\n" + HOST + b"\r\n",
-    "a method of one's own": b"PREDICT /predict HTTP/1.1\r\n" + HOST + b"\r\n",
     "a path that is none": b"POST \xff\xfe\x00 HTTP/1.1\r\n" + HOST + b"\r\n",
-    "a path with broken percents": b"POST /%zz%f HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n",
-    "a header without a name": LINE + HOST + b": b\r\n\r\n",
     "a header with a null byte": LINE + HOST + b"X-A: a\0b\r\n\r\n",
-    "a folded header": LINE + HOST + b"X-A: a\r\n b\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
-    "a negative length": LINE + HOST + b"Content-Length: -1\r\n\r\n",
-    "a length of 10^30": LINE + HOST + b"Content-Length: 1" + b"0" * 30 + b"\r\n\r\n",
     "a length that is no number": LINE + HOST + b"Content-Length: 0x10\r\n\r\n",
     "two lengths": LINE + HOST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcde",
     "a length and chunks": LINE + HOST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -76,10 +63,8 @@ HEADS = {
 
 ENDLESS = {
     "a line": b"POST /" + b"a" * PIECE,
-    "a header": LINE + HOST + b"X-A: " + b"a" * PIECE,
     "headers": LINE + HOST + b"X-A: a\r\n" * (PIECE // 8),
     "a header of a second request": b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n" + LINE + b"X-A: " + b"a" * PIECE,
-    "a trailer": LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-A: " + b"a" * PIECE,
     "trailers": LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n" + b"X-A: a\r\n" * (PIECE // 8),
     "the extension of a chunk": LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"a" * PIECE,
 }
