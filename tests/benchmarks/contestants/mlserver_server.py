@@ -11,12 +11,7 @@ from tests.benchmarks.contestants.mlserver_runtime import ThreeOrSeven
 async def serve(port: int) -> None:
     """Serve in one process: with `parallel_workers` each request would be sent to another."""
     settings = Settings(
-        host="127.0.0.1",
-        http_port=port,
-        grpc_port=0,
-        parallel_workers=0,
-        metrics_endpoint=None,
-        debug=False,
+        host="127.0.0.1", http_port=port, grpc_port=0, parallel_workers=0, metrics_endpoint=None, debug=False
     )
     server = MLServer(settings)
     await server.start([ModelSettings(name="three-or-seven", implementation=ThreeOrSeven)])
