@@ -24,7 +24,6 @@ def part(name: str, content: bytes, head: bytes = b"") -> bytes:
 
 
 def form(body: bytes, kind: bytes = b"multipart/form-data; boundary=b", path: bytes = b"/predict") -> bytes:
-    """A request with a form."""
     head = b"POST %s HTTP/1.1\r\n%sContent-Type: %s\r\nContent-Length: %d\r\n" % (path, HOST, kind, len(body))
     return head + b"Connection: close\r\n\r\n" + body
 
