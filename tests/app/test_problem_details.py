@@ -62,6 +62,8 @@ def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service(caplog: pytest
     assert_problem(client.get("/teapot"), 418, "i'm-a-teapot", "I'm a Teapot", "I am {short} and stout.")
     failed = client.get("/fail")
     assert f"Request {failed.headers['x-request-id']} failed" in caplog.text
+    assert "RuntimeError: secret" in caplog.text
+    assert failed.headers["x-content-type-options"] == "nosniff"
     assert_problem(
         failed,
         500,

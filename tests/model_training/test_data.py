@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -83,27 +83,25 @@ def assert_right(mnist: Mnist) -> None:
     assert mnist.test.labels.tolist() == [5]
 
 
-@pytest.mark.parametrize("compressed", [False, True])
-def test_a_folder_is_read_raw_or_compressed(tmp_path: Path, compressed: bool) -> None:
+@pytest.mark.parametrize(("suffix", "stored"), [("", bytes), (".gz", gzip.compress)])
+def test_folder(tmp_path: Path, suffix: str, stored: Callable[[bytes], bytes]) -> None:
     for name, content in CONTENTS.items():
-        if compressed:
-            (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
-        else:
-            (tmp_path / name).write_bytes(content)
+        (tmp_path / (name + suffix)).write_bytes(stored(content))
     assert_right(load_mnist(tmp_path, checksums=CHECKSUMS))
 
 
-def test_a_folder_without_a_file_with_a_broken_or_with_a_wrong_one_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"The folder {tmp_path} holds neither {FIRST} nor {FIRST}.gz."):
-        load_mnist(tmp_path)
-    (tmp_path / f"{FIRST}.gz").write_bytes(gzip.compress(CONTENTS[FIRST])[:-9])
-    with pytest.raises(DataError, match=f"Cannot read {FIRST} in the folder {tmp_path}: "):
-        load_mnist(tmp_path)
-    (tmp_path / f"{FIRST}.gz").write_bytes(SPOILT_GZ)
-    with pytest.raises(DataError, match=f"Cannot read {FIRST} in the folder {tmp_path}: "):
-        load_mnist(tmp_path)
-    (tmp_path / FIRST).write_bytes(CONTENTS[FIRST])
-    with pytest.raises(DataError, match=f"is not MNIST's: its SHA-256 is not {MNIST_SHA256[FIRST]}"):
+@pytest.mark.parametrize(
+    ("name", "content", "error"),
+    [
+        ("another", b"", f"The folder .* holds neither {FIRST} nor {FIRST}.gz."),
+        (f"{FIRST}.gz", gzip.compress(CONTENTS[FIRST])[:-9], f"Cannot read {FIRST} in the folder .*: "),
+        (f"{FIRST}.gz", SPOILT_GZ, f"Cannot read {FIRST} in the folder .*: "),
+        (FIRST, CONTENTS[FIRST], f"is not MNIST's: its SHA-256 is not {MNIST_SHA256[FIRST]}"),
+    ],
+)
+def test_folder_with_a_missing_or_wrong_file(tmp_path: Path, name: str, content: bytes, error: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=error):
         load_mnist(tmp_path)
 
 
@@ -115,42 +113,43 @@ def test_a_mirror_is_downloaded_once(tmp_path: Path, mirror: Mirror) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(CONTENTS)
 
 
-def test_a_spoilt_file_in_the_cache_is_downloaded_again(tmp_path: Path, mirror: Mirror) -> None:
+def test_corrupt_file_in_the_cache_is_downloaded_again(tmp_path: Path, mirror: Mirror) -> None:
     load(mirror.url, cache=tmp_path)
     (tmp_path / LAST).write_bytes(b"spoilt")
     assert_right(load(mirror.url, cache=tmp_path))
     assert mirror.served[4:] == [f"/mnist/{LAST}.gz"]
 
 
-def test_a_wrong_checksum_is_refused_and_nothing_of_it_kept(tmp_path: Path, mirror: Mirror) -> None:
-    mirror.files[f"/mnist/{FIRST}.gz"] = gzip.compress(b"something else")
-    with pytest.raises(DataError, match=rf"(?s)Cannot download {FIRST}.*{mirror.url}: .*does not match.*Run again"):
+@pytest.mark.parametrize(
+    ("served", "error"),
+    [
+        (gzip.compress(b"something else"), rf"(?s)Cannot download {FIRST}.*\n%s: .*does not match.*Run again"),
+        (None, rf"Cannot download {FIRST}\.\n%s: 404 Client Error"),
+    ],
+)
+def test_mirror_with_a_missing_or_wrong_file(tmp_path: Path, mirror: Mirror, served: bytes | None, error: str) -> None:
+    del mirror.files[f"/mnist/{FIRST}.gz"]
+    if served:
+        mirror.files[f"/mnist/{FIRST}.gz"] = served
+    with pytest.raises(DataError, match=error % mirror.url):
         load(mirror.url, cache=tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_spoilt_file_on_one_mirror_is_taken_from_the_next(tmp_path: Path, mirror: Mirror) -> None:
-    spoilt = Mirror()
-    spoilt.files[f"/mnist/{FIRST}.gz"] = SPOILT_GZ
-    assert_right(load(spoilt.url, mirror.url, cache=tmp_path))
-    spoilt.stop()
+@pytest.mark.parametrize("gone", [False, True])
+def test_next_mirror_is_used(tmp_path: Path, mirror: Mirror, gone: bool) -> None:
+    bad = Mirror()
+    bad.files[f"/mnist/{FIRST}.gz"] = SPOILT_GZ
+    if gone:
+        bad.stop()
+        with pytest.raises(DataError, match="Connection refused"):
+            load(bad.url, cache=tmp_path)
+    assert_right(load(bad.url, mirror.url, cache=tmp_path))
+    if not gone:
+        bad.stop()
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path, mirror: Mirror) -> None:
-    del mirror.files[f"/mnist/{LAST}.gz"]
-    with pytest.raises(DataError, match=rf"Cannot download {LAST}\.\n{mirror.url}: 404 Client Error"):
-        load(mirror.url, cache=tmp_path)
-
-
-def test_a_mirror_that_is_not_there_is_passed_over(tmp_path: Path, mirror: Mirror) -> None:
-    gone = Mirror()
-    gone.stop()
-    with pytest.raises(DataError, match="Connection refused"):
-        load(gone.url, cache=tmp_path)
-    assert_right(load(gone.url, mirror.url, cache=tmp_path))
-
-
-def test_a_cut_connection_is_resumed_by_the_next_run(tmp_path: Path, mirror: Mirror) -> None:
+def test_interrupted_download_is_resumed_by_the_next_run(tmp_path: Path, mirror: Mirror) -> None:
     mirror.cut = {f"/mnist/{LAST}.gz"}
     with pytest.raises(DataError, match=f"Cannot download {LAST}"):
         load(mirror.url, cache=tmp_path)
