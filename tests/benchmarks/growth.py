@@ -6,7 +6,6 @@ fitted, and with the number of images in a batch. Nothing is compared with other
 
 import os
 import statistics
-from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tests.benchmarks.load import CLIENT_CORE, SERVER_CORE, Load, form, running, service
-from tests.benchmarks.serving import BARE, PNG
+from tests.benchmarks.serving import BARE, PIXELS, PNG
+from tests.conftest import encode
 
 CONNECTIONS = (1, 4, 16, 64)
 BATCHES = (1, 4, 16, 64)
@@ -74,10 +74,8 @@ def main(
 
 def drawing(kind: str, side: int) -> bytes:
     """A seven of so many pixels along a side."""
-    buffer = BytesIO()
-    picture = Image.open(BytesIO(PNG)).resize((side, side), Image.Resampling.BICUBIC)
-    (picture.convert("RGB") if kind == "JPEG" else picture).save(buffer, kind)
-    return buffer.getvalue()
+    picture = Image.fromarray(PIXELS).resize((side, side), Image.Resampling.BICUBIC)
+    return encode(picture.convert("RGB") if kind == "JPEG" else picture, kind)
 
 
 def table(title: str, across: str, values: Table, form: str) -> str:

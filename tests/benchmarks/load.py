@@ -96,9 +96,8 @@ class Server:
         if found["errors"] and not refusals:
             raise RuntimeError(f"{found['errors']} of {found['requests']} requests failed.")
         rate = found["requests"] / found["seconds"]
-        return Measured(
-            rate * load.images, found["p50"], found["p99"], spent / found["requests"] * 1e6, found["errors"]
-        )
+        cpu = spent / found["requests"] * 1e6
+        return Measured(rate * load.images, found["p50"], found["p99"], cpu, found["errors"])
 
     def cpu_seconds(self) -> float:
         """Of all its processes until now."""

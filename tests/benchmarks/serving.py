@@ -46,20 +46,26 @@ FORM = form("file", [PNG], "/predict")
 INFER = "/v2/models/three-or-seven/infer"
 
 
+BINARY = Load(
+    f"binary tensor of {BATCH}",
+    BINARY_HEAD + PIXELS.tobytes() * BATCH,
+    "application/octet-stream",
+    INFER,
+    {"Inference-Header-Content-Length": str(len(BINARY_HEAD))},
+    BATCH,
+)
+
+
 def by_digit(answer: Any) -> bool:
-    """Whether a `/predict` is right."""
     return bool(answer["digit"] == DIGIT)
 
 
 def by_batch(answer: Any) -> bool:
-    """Whether a `/predict/batch` is."""
     return all(by_digit(entry["prediction"]) for entry in answer["predictions"])
 
 
 def by_tensor(answer: Any) -> bool:
-    """Whether an inference is, in JSON."""
-    [digit] = [output["data"] for output in answer["outputs"] if output["name"] == "digit"]
-    return bool(digit == [DIGIT])
+    return [output["data"] for output in answer["outputs"] if output["name"] == "digit"] == [[DIGIT]]
 
 
 def by_shape(answer: Any) -> bool:
@@ -98,17 +104,7 @@ CONTENDERS = (
             (BARE, by_digit),
             (FORM, by_digit),
             (form("files", [PNG] * BATCH, "/predict/batch", f"batch of {BATCH}"), by_batch),
-            (
-                Load(
-                    f"binary tensor of {BATCH}",
-                    BINARY_HEAD + PIXELS.tobytes() * BATCH,
-                    "application/octet-stream",
-                    INFER,
-                    {"Inference-Header-Content-Length": str(len(BINARY_HEAD))},
-                    BATCH,
-                ),
-                by_shape,
-            ),
+            (BINARY, by_shape),
         ],
     ),
     Contestant(
@@ -203,24 +199,12 @@ class Results:
         ]
         for (server, name), by_connections in self._measured.items():
             for connections, runs in by_connections.items():
-                rate, p50, p99, cpu = (
-                    statistics.median(getattr(run, figure) for run in runs)
-                    for figure in ("images_a_second", "p50", "p99", "cpu")
-                )
-                size = sizes[server]
-                cells = [
-                    server,
-                    name,
-                    connections,
-                    f"{rate:,.0f}",
-                    f"{self.ratio((server, name), connections):.2f}",
-                    f"{p50:.2f}",
-                    f"{p99:.2f}",
-                    f"{cpu:,.0f}",
-                    f"{statistics.median(self.memory[server]) / 1e6:.0f}",
-                    f"{statistics.median(self.starts[server]):.2f}",
-                    "-" if size is None else f"{size / 1e6:.0f}",
-                ]
+                figures = ("images_a_second", "p50", "p99", "cpu")
+                rate, p50, p99, cpu = (statistics.median(getattr(run, figure) for run in runs) for figure in figures)
+                size, memory, start = sizes[server], self.memory[server], self.starts[server]
+                cells = [server, name, connections, f"{rate:,.0f}", f"{self.ratio((server, name), connections):.2f}"]
+                cells += [f"{p50:.2f}", f"{p99:.2f}", f"{cpu:,.0f}", f"{statistics.median(memory) / 1e6:.0f}"]
+                cells += [f"{statistics.median(start):.2f}", "-" if size is None else f"{size / 1e6:.0f}"]
                 lines.append(f"| {' | '.join(map(str, cells))} |")
         return "\n".join(lines)
 

@@ -5,16 +5,14 @@ error if an answer was wrong, if a request failed, or if memory or descriptors g
 """
 
 import http.client
-import itertools
 import json
 import random
 import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import Annotated, Any
 
 import numpy as np
@@ -27,7 +25,8 @@ from app.classifier.weights import DEFAULT_PATH, load
 from app.preprocessing.explanation import explain
 from tests.benchmarks.growth import drawing
 from tests.benchmarks.load import PATIENCE, Load, Measured, Server, form, running, service
-from tests.benchmarks.serving import BARE, BATCH, BINARY_HEAD, DIGIT, FORM, INFER, PIXELS, PNG
+from tests.benchmarks.serving import BARE, BATCH, BINARY, DIGIT, FORM, PIXELS, PNG
+from tests.conftest import encode
 
 CLIENTS = 24
 SLOW_SECONDS = 1.0
@@ -46,42 +45,29 @@ WHY = explain(load(DEFAULT_PATH).parameters, PIXELS, colors=True)
 Check = Callable[[int, bytes], bool]
 
 
-def by_digit(status: int, body: bytes) -> bool:
-    """Whether it is a 7, and surely so."""
-    if status != 200:
-        return False
-    answer = json.loads(body)
-    return bool(answer["digit"] == DIGIT and answer["confident"])
+def by_answer(is_right: Callable[[Any], bool]) -> Check:
+    """Whether the status is 200 and the JSON is right."""
+    return lambda status, body: status == 200 and bool(is_right(json.loads(body)))
 
 
-def by_batch(status: int, body: bytes) -> bool:
+def by_status(expected: int) -> Check:
+    return lambda status, _: status == expected
+
+
+by_digit = by_answer(lambda answer: answer["digit"] == DIGIT and answer["confident"])
+
+
+def is_batch(answer: Any) -> bool:
     """Whether the second of three is refused and the others are sevens."""
-    entries = json.loads(body)["predictions"] if status == 200 else [{}] * 3
-    good = [entry.get("prediction") for entry in (entries[0], entries[2])]
-    return bool(all(each and each["digit"] == DIGIT for each in good) and entries[1]["problem"]["status"] == 415)
+    first, second, third = answer["predictions"]
+    good = [entry["prediction"] for entry in (first, third)]
+    return all(each and each["digit"] == DIGIT for each in good) and second["problem"]["status"] == 415
 
 
 def by_tensors(status: int, body: bytes) -> bool:
     """Whether all digits are sevens: they come after two probabilities for each image, and before a byte for each."""
     digits = np.frombuffer(body[-BATCH * 9 : -BATCH], "<i8") if status == 200 else np.zeros(BATCH)
     return len(digits) == BATCH and bool((digits == DIGIT).all())
-
-
-def by_picture(status: int, body: bytes) -> bool:
-    """Whether it is the one that is drawn here."""
-    return status == 200 and body == WHY
-
-
-def by_status(expected: int) -> Check:
-    """Whether it has this status."""
-    return lambda status, _: status == expected
-
-
-def blank() -> bytes:
-    """Nothing to be seen."""
-    buffer = BytesIO()
-    Image.fromarray(np.zeros_like(PIXELS)).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 @dataclass(frozen=True)
@@ -100,22 +86,12 @@ KINDS = (
     Kind(FORM, 20, by_digit),
     Kind(Load("drawing to fit", drawing("PNG", 280), path="/predict?fit=true"), 8, by_digit),
     Kind(Load("photo of 9 MP", drawing("JPEG", 3000), "image/jpeg", "/predict?fit=true"), 2, by_digit),
-    Kind(form("files", [PNG, b"junk", PNG], "/predict/batch", "batch with junk"), 6, by_batch),
-    Kind(
-        Load(
-            "binary tensor",
-            BINARY_HEAD + PIXELS.tobytes() * BATCH,
-            "application/octet-stream",
-            INFER,
-            {"Inference-Header-Content-Length": str(len(BINARY_HEAD))},
-        ),
-        4,
-        by_tensors,
-    ),
-    Kind(Load("picture of why", PNG, path="/explain"), 4, by_picture),
+    Kind(form("files", [PNG, b"junk", PNG], "/predict/batch", "batch with junk"), 6, by_answer(is_batch)),
+    Kind(BINARY, 4, by_tensors),
+    Kind(Load("picture of why", PNG, path="/explain"), 4, lambda status, body: status == 200 and body == WHY),
     Kind(Load("junk", b"junk"), 4, by_status(415)),
     Kind(Load("cut off", PNG[:100]), 4, by_status(422)),
-    Kind(Load("blank", blank()), 4, by_status(422)),
+    Kind(Load("blank", encode(Image.new("L", (28, 28)))), 4, by_status(422)),
     Kind(Load("too large", bytes(13 * 2**20)), 1, by_status(413)),
     Kind(Load("no such path", b"", path="/nothing"), 2, by_status(404)),
     Kind(Load("slow", PNG), 1, by_digit, "slow"),
@@ -286,18 +262,17 @@ def ask(connection: http.client.HTTPConnection, kind: Kind) -> tuple[str, str]:
         return ("shed", "") if response.headers["Retry-After"] else ("wrong", "503 without Retry-After")
     if response.will_close:
         connection.close()
-    return (
-        ("right", "") if kind.is_right(response.status, content) else ("wrong", f"{response.status} {content[:200]!r}")
-    )
+    if kind.is_right(response.status, content):
+        return "right", ""
+    return "wrong", f"{response.status} {content[:200]!r}"
 
 
-def slowly(body: bytes) -> Any:
+def slowly(body: bytes) -> Iterator[bytes]:
     """In four pieces."""
-    for start in itertools.count(0, -(-len(body) // 4)):
-        if start >= len(body):
-            return
+    size = -(-len(body) // 4)
+    for start in range(0, len(body), size):
         time.sleep(SLOW_SECONDS / 4)
-        yield body[start : start + -(-len(body) // 4)]
+        yield body[start : start + size]
 
 
 def table_of(usage: Usage) -> str:
