@@ -11,6 +11,7 @@ import numpy as np
 import pooch
 import pytest
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from app.classifier.weights import DEFAULT_PATH, load
 from model_training.data import DataError, Digits, Mnist, load_mnist
@@ -33,6 +34,11 @@ def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def pytest_configure() -> None:
+    """Limit BLAS to one thread: threads of several test processes on the same cores wait for each other."""
+    threadpool_limits(1)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -77,14 +83,14 @@ def mnist(mnist_folder: Path) -> Mnist:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def default_server() -> Iterator[Server]:
     """The service with the committed weights and default settings."""
     with serve() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def client(server: Server) -> Iterator[httpx2.Client]:
+def client(default_server: Server) -> Iterator[httpx2.Client]:
     """An HTTP client of that service."""
-    with httpx2.Client(base_url=server.url) as client:
+    with httpx2.Client(base_url=default_server.url) as client:
         yield client

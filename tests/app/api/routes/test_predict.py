@@ -207,8 +207,8 @@ def test_body_over_max_body_bytes_declared_or_chunked(client: httpx2.Client) -> 
     assert client.post("/predict", files={"file": SEVEN}).json()["digit"] == 7
 
 
-def test_declared_length_over_the_limit_is_refused_before_the_body_arrives(server: Server) -> None:
-    with server.connect(10) as connection:
+def test_declared_length_over_the_limit_is_refused_before_the_body_arrives(default_server: Server) -> None:
+    with default_server.connect(10) as connection:
         connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\r\n")
         assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
 
