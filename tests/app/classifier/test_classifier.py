@@ -9,8 +9,6 @@ import app.classifier
 from app.classifier import Classifier
 from app.classifier.network import Layer
 from app.classifier.pixels import to_input
-from app.classifier.weights import DEFAULT_PATH, load
-from model_training.data import Digits
 
 
 def test_pixels_become_numbers_from_0_to_1_row_by_row() -> None:
@@ -33,13 +31,6 @@ def test_answers_follow_the_logits_and_the_threshold() -> None:
     assert digits.tolist() == [3, 7]
     assert probabilities == pytest.approx(np.array([[0.5, 0.5], [0.1, 0.9]]))
     assert confident.tolist() == [False, True]
-
-
-def test_the_committed_weights_read_mnist(digits: Digits) -> None:
-    weights = load(DEFAULT_PATH)
-    answers = Classifier(weights.parameters, weights.metadata.threshold).predict(digits.images).digits
-    errors = int((answers != digits.labels).sum())
-    assert errors == weights.metadata.metrics["test"]["errors"]
 
 
 def test_the_classifier_imports_nothing_but_numpy_and_safetensors() -> None:

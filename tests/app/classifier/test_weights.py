@@ -16,27 +16,33 @@ from app.classifier.weights import METADATA_KEY, Metadata, WeightsError, load, s
 METADATA = Metadata(version="1.2.3", architecture=(784, 3, 2), threshold=0.9, training={"seed": 1})
 
 
+RNG = np.random.default_rng(0)
+PARAMETERS: Parameters = tuple(
+    Layer(RNG.random(shape, np.float32), RNG.random(shape[1], np.float32)) for shape in [(784, 3), (3, 2)]
+)
+
+
 @pytest.fixture
-def parameters() -> Parameters:
-    rng = np.random.default_rng(0)
-    shapes = [(784, 3), (3, 2)]
-    return tuple(Layer(rng.random(s, np.float32), rng.random(s[1], np.float32)) for s in shapes)
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "weights.safetensors"
 
 
-def test_what_is_saved_is_loaded(tmp_path: Path, parameters: Parameters) -> None:
-    path = tmp_path / "weights.safetensors"
-    save(path, parameters, METADATA)
-    weights = load(path)
+@pytest.fixture
+def saved(path: Path) -> Path:
+    save(path, PARAMETERS, METADATA)
+    return path
+
+
+def test_load_reads_what_save_writes(saved: Path) -> None:
+    weights = load(saved)
     assert weights.metadata == METADATA
-    for loaded, saved in zip(weights.parameters, parameters, strict=True):
-        assert (loaded.W == saved.W).all()
-        assert (loaded.b == saved.b).all()
+    for loaded, given in zip(weights.parameters, PARAMETERS, strict=True):
+        assert (loaded.W == given.W).all()
+        assert (loaded.b == given.b).all()
 
 
-def test_the_file_is_plain_safetensors_with_one_json_document(tmp_path: Path, parameters: Parameters) -> None:
-    path = tmp_path / "weights.safetensors"
-    save(path, parameters, METADATA)
-    content = path.read_bytes()
+def test_file_is_safetensors_with_one_json_document(saved: Path) -> None:
+    content = saved.read_bytes()
     assert {name: array.shape for name, array in deserialize(content).items()} == {
         "0.W": (784, 3),
         "0.b": (3,),
@@ -58,37 +64,34 @@ def test_the_file_is_plain_safetensors_with_one_json_document(tmp_path: Path, pa
     }
 
 
-def test_the_same_weights_give_the_same_bytes(tmp_path: Path, parameters: Parameters) -> None:
-    for name in ("a", "b"):
-        save(tmp_path / name, parameters, METADATA)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    assert load(tmp_path / "a").sha256 == load(tmp_path / "b").sha256
+def test_same_weights_give_the_same_bytes(saved: Path, tmp_path: Path) -> None:
+    save(tmp_path / "again", PARAMETERS, METADATA)
+    assert (tmp_path / "again").read_bytes() == saved.read_bytes()
+    assert load(tmp_path / "again").sha256 == load(saved).sha256
 
 
 @pytest.mark.parametrize(("owner", "failing"), [(os, "fsync"), (Path, "replace")])
-def test_a_failed_save_leaves_the_earlier_file_and_nothing_else(
-    tmp_path: Path, parameters: Parameters, monkeypatch: pytest.MonkeyPatch, owner: object, failing: str
+def test_failed_save_leaves_the_earlier_file_alone(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, owner: object, failing: str
 ) -> None:
-    path = tmp_path / "weights.safetensors"
-    save(path, parameters, METADATA)
-    before = path.read_bytes()
+    before = saved.read_bytes()
 
     def fail(*_: object) -> None:
         raise OSError("No space left on device")
 
     monkeypatch.setattr(owner, failing, fail)
     with pytest.raises(OSError, match="No space left"):
-        save(path, parameters, replace(METADATA, threshold=0.8))
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
+        save(saved, PARAMETERS, replace(METADATA, threshold=0.8))
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
 
 
-def test_weights_that_could_not_be_loaded_are_not_saved(tmp_path: Path, parameters: Parameters) -> None:
+def test_weights_that_could_not_be_loaded_are_not_saved(path: Path) -> None:
     with pytest.raises(ValueError, match=r"threshold 2\.0 is not in the range"):
-        save(tmp_path / "weights", parameters, replace(METADATA, threshold=2.0))
+        save(path, PARAMETERS, replace(METADATA, threshold=2.0))
     with pytest.raises(ValueError, match="it has 1 layers, and its architecture is"):
-        save(tmp_path / "weights", parameters[:1], METADATA)
-    assert not list(tmp_path.iterdir())
+        save(path, PARAMETERS[:1], METADATA)
+    assert not list(path.parent.iterdir())
 
 
 def write(path: Path, parameters: Parameters, document: Any) -> None:
@@ -119,11 +122,8 @@ GOOD = {"version": "1", "format_version": 1, "architecture": [784, 3, 2], "digit
         (json.dumps(GOOD | {"architecture": [784, 3, 3]}), "does not lead from 784 pixels to 2 digits"),
     ],
 )
-def test_metadata_that_does_not_fit_is_refused_in_one_sentence(
-    tmp_path: Path, parameters: Parameters, document: str | None, reason: str
-) -> None:
-    path = tmp_path / "weights.safetensors"
-    write(path, parameters, document)
+def test_invalid_metadata(path: Path, document: str | None, reason: str) -> None:
+    write(path, PARAMETERS, document)
     with pytest.raises(WeightsError, match=rf"^Cannot use the weights file {re.escape(str(path))}: .*{reason}"):
         load(path)
 
@@ -137,34 +137,38 @@ def test_metadata_that_does_not_fit_is_refused_in_one_sentence(
         (lambda W, b: (W[:-1], b), r"its layer 0 has the shapes \(783, 3\) and \(3,\)"),
     ],
 )
-def test_tensors_that_do_not_fit_are_refused(tmp_path: Path, parameters: Parameters, layer: Any, reason: str) -> None:
-    first, second = parameters
-    write(tmp_path / "weights", (Layer(*layer(*first)), second), json.dumps(GOOD))
+def test_invalid_tensors(path: Path, layer: Any, reason: str) -> None:
+    first, second = PARAMETERS
+    write(path, (Layer(*layer(*first)), second), json.dumps(GOOD))
     with pytest.raises(WeightsError, match=reason):
-        load(tmp_path / "weights")
+        load(path)
 
 
-def test_a_file_without_tensors_is_refused(tmp_path: Path) -> None:
-    write(tmp_path / "weights", (), json.dumps(GOOD | {"architecture": []}))
+def test_file_without_tensors(path: Path) -> None:
+    write(path, (), json.dumps(GOOD | {"architecture": []}))
     with pytest.raises(WeightsError, match=r"its architecture \(\) does not lead from 784 pixels to 2 digits"):
-        load(tmp_path / "weights")
-
-
-def test_a_type_that_numpy_does_not_have_is_refused(tmp_path: Path) -> None:
-    header = json.dumps({"0.W": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}).encode()
-    (tmp_path / "weights").write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
-    with pytest.raises(WeightsError, match="it holds tensors of the type 'BF16'"):
-        load(tmp_path / "weights")
-
-
-def test_missing_and_broken_files_are_refused(tmp_path: Path, parameters: Parameters) -> None:
-    path = tmp_path / "weights"
-    with pytest.raises(WeightsError, match=r"weights: No such file or directory\.$"):
         load(path)
-    path.write_bytes(b"not weights")
+
+
+BF16 = json.dumps({"0.W": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, r"weights.safetensors: No such file or directory\.$"),
+        (b"not weights", "Cannot use the weights file"),
+        (len(BF16).to_bytes(8, "little") + BF16 + b"\0\0", "it holds tensors of the type 'BF16'"),
+    ],
+)
+def test_missing_or_invalid_file(path: Path, content: bytes | None, reason: str) -> None:
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(WeightsError, match=reason):
+        load(path)
+
+
+def test_truncated_file(saved: Path) -> None:
+    saved.write_bytes(saved.read_bytes()[:-100])
     with pytest.raises(WeightsError, match="Cannot use the weights file"):
-        load(path)
-    save(path, parameters, METADATA)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(WeightsError, match="Cannot use the weights file"):
-        load(path)
+        load(saved)
