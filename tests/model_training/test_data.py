@@ -98,6 +98,7 @@ def test_folder(tmp_path: Path, suffix: str, stored: Callable[[bytes], bytes]) -
         (f"{FIRST}.gz", SPOILT_GZ, f"Cannot read {FIRST} in the folder .*: "),
         (FIRST, CONTENTS[FIRST], f"is not MNIST's: its SHA-256 is not {MNIST_SHA256[FIRST]}"),
     ],
+    ids=["missing", "truncated", "corrupt", "another"],
 )
 def test_folder_with_a_missing_or_wrong_file(tmp_path: Path, name: str, content: bytes, error: str) -> None:
     (tmp_path / name).write_bytes(content)
@@ -126,6 +127,7 @@ def test_corrupt_file_in_the_cache_is_downloaded_again(tmp_path: Path, mirror: M
         (gzip.compress(b"something else"), rf"(?s)Cannot download {FIRST}.*\n%s: .*does not match.*Run again"),
         (None, rf"Cannot download {FIRST}\.\n%s: 404 Client Error"),
     ],
+    ids=["wrong", "missing"],
 )
 def test_mirror_with_a_missing_or_wrong_file(tmp_path: Path, mirror: Mirror, served: bytes | None, error: str) -> None:
     del mirror.files[f"/mnist/{FIRST}.gz"]
