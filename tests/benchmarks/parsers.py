@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from tests.clients import SEVEN
+from tests.conftest import SEVEN
 from tests.serving import Server, serve
 
 SIZE = 60_000_000
