@@ -10,6 +10,8 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
 
+Open = Callable[..., Page]
+
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
@@ -24,10 +26,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, client: httpx2.Client) -> Iterator[Callable[..., Page]]:
-    """Opens pages of the service. A request to another host or an error on the console fails the test.
+def open_page(browser: Browser, client: httpx2.Client) -> Iterator[Open]:
+    """Open pages of the service. A request to another host or an error on the console fails the test.
 
-    Where a test is about refusals, what the browser writes of each is no fault.
+    With `refusals`, responses with an error status may be on the console.
     """
     service = str(client.base_url).rstrip("/")
     faults: list[str] = []
