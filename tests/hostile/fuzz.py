@@ -8,14 +8,17 @@ What follows the name goes to libFuzzer. What it finds it writes to a file, whic
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import atheris
 
 with atheris.instrument_imports():
     from tests.hostile import test_files, test_inference_protocol
 from tests.hostile.corpus import corpus
+from tests.hostile.test_inference_protocol import FP32, UINT8
 
 LONGEST = 4096
 """Bytes of a seed: long ones slow the search down."""
@@ -32,33 +35,26 @@ def read_tensor(data: bytes) -> None:
     test_inference_protocol.read(data, str(len(head)) if null else None)
 
 
-def tensor_seeds() -> list[bytes]:
+def tensor_seeds() -> Iterator[bytes]:
     """A request of each kind."""
-    seeds = []
-    for datatype, shape, size in (("UINT8", [1, 28, 28], 784), ("FP32", [1, 784], 3136)):
-        tensor = {"name": "image", "datatype": datatype, "shape": shape}
-        document = {"id": "a", "inputs": [tensor | {"data": [0] * 784}], "outputs": [{"name": "digit"}]}
-        seeds.append(json.dumps(document).encode())
+    for tensor, size in ((UINT8 | {"shape": [1, 28, 28]}, 784), (FP32, 3136)):
+        document: dict[str, Any] = {"id": "a", "inputs": [tensor | {"data": [0] * 784}], "outputs": [{"name": "digit"}]}
+        yield json.dumps(document).encode()
         document["inputs"] = [tensor | {"parameters": {"binary_data_size": size}}]
-        seeds.append(json.dumps(document).encode() + bytes(size))
-    return seeds
+        yield json.dumps(document).encode() + bytes(size)
 
 
-TARGETS = {
-    "images": (
-        read_image,
-        [data + fit for data in corpus().values() if len(data) < LONGEST for fit in (b"\0", b"\xff")],
-    ),
-    "tensors": (read_tensor, tensor_seeds()),
-}
+def image_seeds() -> Iterator[bytes]:
+    for data in corpus().values():
+        if len(data) < LONGEST:
+            yield from (data + b"\0", data + b"\xff")
 
 
 def main() -> None:
-    """Fuzz what is named first."""
     _, name, *options = sys.argv
-    target, seeds = TARGETS[name]
+    target, seeds = {"images": (read_image, image_seeds), "tensors": (read_tensor, tensor_seeds)}[name]
     folder = Path(mkdtemp(prefix="fuzz-"))
-    for number, seed in enumerate(seeds):
+    for number, seed in enumerate(seeds()):
         (folder / str(number)).write_bytes(seed)
     atheris.Setup([name, str(folder), "-max_len=8192", *options], target)
     atheris.Fuzz()

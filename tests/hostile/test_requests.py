@@ -38,10 +38,8 @@ def nested(depth: int) -> bytes:
 
 FORMS = {
     "a form in a form, 200 deep": form(nested(200)),
-    "100,000 empty parts": form(part("a", b"") * 100_000 + b"--b--"),
     "100,000 images": form(part("files", b"x") * 100_000 + b"--b--", path=b"/predict/batch"),
     "a part with 10,000 headers": form(part("file", SEVEN, b"X-A: b\r\n" * 10_000) + b"--b--"),
-    "a field name of 1 MB": form(part("f" * PIECE, SEVEN) + b"--b--"),
     "an empty boundary": form(part("file", SEVEN) + b"--b--", b'multipart/form-data; boundary=""'),
     "a boundary of 10,000 letters": form(part("file", SEVEN), b"multipart/form-data; boundary=" + b"b" * 10_000),
     "a megabyte of almost boundaries": form(b"\r\n--" * (PIECE // 4)),
@@ -49,14 +47,9 @@ FORMS = {
 }
 
 HEADS = {
-    "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
-    "another version": b"POST /predict HTTP/9.9\r\n" + HOST + b"\r\n",
-    "a path that is none": b"POST \xff\xfe\x00 HTTP/1.1\r\n" + HOST + b"\r\n",
     "a header with a null byte": LINE + HOST + b"X-A: a\0b\r\n\r\n",
-    "a length that is no number": LINE + HOST + b"Content-Length: 0x10\r\n\r\n",
     "two lengths": LINE + HOST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcde",
     "a length and chunks": LINE + HOST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "a chunk that is no number": LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
     "a key that is no text": LINE + HOST + b"X-API-Key: \xff\xfe\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
 }
 
@@ -120,9 +113,8 @@ def test_what_has_no_end_is_cut_off(server: Server, name: str) -> None:
 
 
 def test_memory_of_pipelined_requests_is_bounded(server: Server) -> None:
-    request = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
     with server.connect(2) as connection, contextlib.suppress(TimeoutError, ConnectionError):
-        connection.sendall(request * 500_000)  # whose responses are not read
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n" * 500_000)  # whose responses are not read
     check(server)
 
 
