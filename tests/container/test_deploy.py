@@ -47,19 +47,19 @@ class Deployment:
         """Run a command of Docker's that reads the file."""
         docker(*arguments, environment=self.environment)
 
-    def wait_until_ready(self) -> None:
-        """The proxy answers as soon as it has found a replica."""
-        wait_until(self._ready, lambda: docker("ps", "--all").stdout)
-
-    def _ready(self) -> bool:
+    def ready(self) -> bool:
+        """Whether the proxy has found a replica."""
         try:
             return httpx2.get(f"{self.url}/readyz").status_code == 200
         except httpx2.TransportError:
             return False
 
+    def wait_until_ready(self) -> None:
+        wait_until(self.ready, lambda: docker("ps", "--all").stdout)
+
     @contextmanager
-    def asked_all_the_time(self) -> Iterator[Clients]:
-        """Nobody may be left without an answer."""
+    def under_load(self) -> Iterator[Clients]:
+        """Send requests all the time; each must be answered."""
         with Clients(self.url).running() as clients:
             time.sleep(2)
             yield clients
@@ -100,7 +100,7 @@ def stack(image: str, proxy: None) -> Iterator[Deployment]:
 
 
 @pytest.mark.parametrize("command", [("compose", "--file", "config"), ("stack", "--compose-file", "config")])
-def test_the_file_for_prometheus_goes_with_the_other(image: str, command: tuple[str, str, str]) -> None:
+def test_compose_file_with_prometheus(image: str, command: tuple[str, str, str]) -> None:
     kind, option, config = command
     files = [option, COMPOSE_FILE, option, COMPOSE_FILE.replace("compose.yaml", "compose.prometheus.yaml")]
     arguments = [kind, *files, config] if kind == "compose" else [kind, config, *files]
@@ -108,30 +108,29 @@ def test_the_file_for_prometheus_goes_with_the_other(image: str, command: tuple[
     assert found["services"].keys() == {"service", "proxy", "prometheus"}
 
 
-def test_compose_comes_up_and_nobody_notices_that_a_replica_is_killed(compose: Deployment) -> None:
+def test_compose_loses_no_request_when_a_replica_is_killed(compose: Deployment) -> None:
     compose.wait_until_ready()
     replicas = docker("ps", "--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}").stdout.split()
     states = [json.loads(docker("inspect", "--format", "{{json .State}}", replica).stdout) for replica in replicas]
     assert sorted(state.get("Health", {}).get("Status", "none") for state in states) == ["healthy", "healthy", "none"]
-    with compose.asked_all_the_time():
+    with compose.under_load():
         docker("kill", next(r for r, state in zip(replicas, states, strict=True) if "Health" in state))
 
 
-def test_a_swarm_rolls_to_new_weights_and_back_from_a_bad_image(stack: Deployment, image: str, tmp_path: Path) -> None:
+def test_swarm_update_and_rollback(stack: Deployment, image: str, tmp_path: Path) -> None:
     stack.wait_until_ready()
     wait_until(lambda: running() == 2, lambda: docker("service", "ps", SERVICE).stdout)
     weights = load(DEFAULT_PATH)
     save(tmp_path / DEFAULT_PATH.name, weights.parameters, replace(weights.metadata, version=NEXT))
     (tmp_path / "Dockerfile").write_text(f"FROM {image}\nCOPY {DEFAULT_PATH.name} weights/\n")
     docker("build", "--tag", f"{image}-next", str(tmp_path))
-    docker(
-        "build", "--tag", f"{image}-bad", "-", given=f"FROM {image}\nHEALTHCHECK --interval=1s --retries=2 CMD false\n"
-    )
-    with stack.asked_all_the_time() as clients:
+    unhealthy = f"FROM {image}\nHEALTHCHECK --interval=1s --retries=2 CMD false\n"
+    docker("build", "--tag", f"{image}-bad", "-", given=unhealthy)
+    with stack.under_load() as clients:
         update(f"{image}-next")
         assert update_status() == "completed"
     assert set(clients.versions) == {weights.metadata.version, NEXT}
-    with stack.asked_all_the_time() as clients:
+    with stack.under_load() as clients:
         update(f"{image}-bad")
         assert update_status() == "rollback_completed"
     assert set(clients.versions) == {NEXT}
@@ -139,10 +138,8 @@ def test_a_swarm_rolls_to_new_weights_and_back_from_a_bad_image(stack: Deploymen
 
 def running() -> int:
     """How many replicas are."""
-    listed = docker(
-        "service", "ps", SERVICE, "--filter", "desired-state=running", "--format", "{{.CurrentState}}"
-    ).stdout
-    return listed.count("Running")
+    options = ("--filter", "desired-state=running", "--format", "{{.CurrentState}}")
+    return docker("service", "ps", SERVICE, *options).stdout.count("Running")
 
 
 def update(image: str) -> None:
