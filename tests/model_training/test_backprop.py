@@ -62,30 +62,21 @@ def test_a_net_worked_by_hand() -> None:
     assert first.b == pytest.approx(np.array([-3 * ln3 / 32]))
 
 
-def test_the_gradient_is_the_mean_over_the_batch() -> None:
-    rng = np.random.default_rng(0)
-    architecture = (5, 4, 3, 2)
-    parameters = as_layers(rng.normal(size=size(architecture)), architecture)
-    inputs, targets = rng.random((6, 5)), np.eye(2)[rng.integers(2, size=6)]
-    whole = Backpropagation(architecture, 6, np.float64)
-    single = Backpropagation(architecture, 1, np.float64)
-    whole(parameters, inputs, targets)
-    total = np.zeros_like(whole.gradient)
-    for row in range(6):
-        single(parameters, inputs[row : row + 1], targets[row : row + 1])
-        total += single.gradient
-    assert whole.gradient == pytest.approx(total / 6)
-
-
-def test_inputs_and_parameters_are_left_as_they_were() -> None:
+def test_gradient_is_the_mean_over_the_batch_and_arguments_are_unchanged() -> None:
     rng = np.random.default_rng(0)
     architecture = (5, 4, 3, 2)
     flat = rng.normal(size=size(architecture))
     inputs, targets = rng.random((6, 5)), np.eye(2)[rng.integers(2, size=6)]
-    kept = flat.copy(), inputs.copy(), targets.copy()
-    Backpropagation(architecture, 6, np.float64)(as_layers(flat, architecture), inputs, targets)
-    for now, before in zip((flat, inputs, targets), kept, strict=True):
-        assert (now == before).all()
+    before = flat.copy(), inputs.copy(), targets.copy()
+    whole, single = Backpropagation(architecture, 6, np.float64), Backpropagation(architecture, 1, np.float64)
+    whole(as_layers(flat, architecture), inputs, targets)
+    total = np.zeros_like(whole.gradient)
+    for row in range(6):
+        single(as_layers(flat, architecture), inputs[row : row + 1], targets[row : row + 1])
+        total += single.gradient
+    assert whole.gradient == pytest.approx(total / 6)
+    for now, kept in zip((flat, inputs, targets), before, strict=True):
+        assert (now == kept).all()
 
 
 def test_cross_entropy_has_its_known_values_whatever_the_size_of_the_logits() -> None:

@@ -34,11 +34,8 @@ def test_as_many_come_as_are_asked_for_of_every_kind(still: Outliers, rng: np.ra
         assert getattr(still, kind)(7, rng).shape == (7, 28, 28)
 
 
-def test_other_digits_are_other_digits(still: Outliers, rng: np.random.Generator) -> None:
+def test_other_digits_and_inverted_images(still: Outliers, rng: np.random.Generator) -> None:
     assert is_in(still.other_digits(50, rng), still.others)
-
-
-def test_inverted_images_are_threes_and_sevens_in_negative(still: Outliers, rng: np.random.Generator) -> None:
     assert is_in(255 - still.inverted(50, rng), still.digits)
 
 
