@@ -88,7 +88,3 @@ def test_the_figures_are_those_of_the_weights() -> None:
     text = " ".join(README.split())
     assert f"It reads {figures['errors']} of MNIST's 2,038 test images of 3 and 7 wrong." in text
     assert f"of the {figures['others']:,} test images of other digits, {confident} are." in text
-
-
-def test_no_blank_was_left_to_fill() -> None:
-    assert not re.findall(r"\bN_[A-Z]+\b", README)

@@ -48,16 +48,12 @@ def python(container: str, code: str) -> subprocess.CompletedProcess[str]:
     return docker("exec", container, "python", "-c", code, check=False)
 
 
-def test_it_is_healthy_and_predicts(url: str) -> None:
-    assert httpx2.post(f"{url}/predict", files={"file": SEVEN}).json()["digit"] == 7
+@pytest.mark.parametrize("padding", [0, 11 * 1024 * 1024])
+def test_predict_without_a_writable_disk(url: str, padding: int) -> None:
+    assert httpx2.post(f"{url}/predict", files={"file": SEVEN + bytes(padding)}).json()["digit"] == 7
 
 
-def test_a_file_of_many_megabytes_needs_no_disk(url: str) -> None:
-    padded = SEVEN + bytes(11 * 1024 * 1024)
-    assert httpx2.post(f"{url}/predict", files={"file": padded}).json()["digit"] == 7
-
-
-def test_the_largest_image_fits_in_the_memory_that_is_recommended(url: str, container: str) -> None:
+def test_largest_image_fits_in_the_recommended_memory(url: str, container: str) -> None:
     service = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]["service"]
     assert service["deploy"]["resources"]["limits"] == {"memory": "512M", "pids": 64}
     image = Image.new("RGBA", (7071, 7071), (255, 255, 255, 0))
@@ -70,7 +66,7 @@ def test_the_largest_image_fits_in_the_memory_that_is_recommended(url: str, cont
     assert not state(container)["OOMKilled"]
 
 
-def test_a_full_disk_leaves_the_earlier_weights_and_says_so(container: str) -> None:
+def test_save_on_a_full_disk_keeps_the_earlier_weights(container: str) -> None:
     code = """
 import shutil
 from dataclasses import replace
@@ -88,7 +84,7 @@ except OSError as error:
     assert python(container, code).stdout == f"No space left on device /small/{DEFAULT_PATH.name} True\n"
 
 
-def test_it_holds_what_the_lock_file_says(container: str) -> None:
+def test_image_holds_what_the_lock_file_lists(container: str) -> None:
     """The bill of materials is made of that file."""
     listed = "from importlib.metadata import distributions; print(*(f'{d.name}=={d.version}' for d in distributions()))"
     version, *_ = python(container, "import platform; print(platform.python_version())").stdout.split()
@@ -106,7 +102,7 @@ def test_it_holds_what_the_lock_file_says(container: str) -> None:
     assert found == expected
 
 
-def test_several_workers_need_no_disk_either(image: str) -> None:
+def test_two_workers_without_a_writable_disk(image: str) -> None:
     name = docker(
         "run", "--detach", "--read-only", "--publish", "127.0.0.1::8000", image, "python", "-m", "app", "--workers", "2"
     ).stdout.strip()
@@ -121,7 +117,7 @@ def test_several_workers_need_no_disk_either(image: str) -> None:
         docker("rm", "--force", name)
 
 
-def test_it_holds_the_service_and_its_weights_alone(container: str) -> None:
+def test_image_holds_only_the_service_and_its_weights(container: str) -> None:
     listed = python(container, "import os; print(*sorted(os.listdir('/srv')), *os.listdir('/srv/weights'))").stdout
     assert listed.split()[:2] == ["app", "weights"]
     assert "three-or-seven.safetensors" in listed
@@ -130,13 +126,13 @@ def test_it_holds_the_service_and_its_weights_alone(container: str) -> None:
     assert "No module named pip" in docker("exec", container, "python", "-m", "pip", check=False).stderr
 
 
-def test_it_runs_as_nobody_of_note(container: str) -> None:
+def test_user_and_capabilities(container: str) -> None:
     assert python(container, "import os; print(os.getuid(), os.getgid())").stdout.split() == ["10001", "10001"]
     capabilities = python(container, "print(open('/proc/1/status').read())").stdout
     assert "CapEff:\t0000000000000000" in capabilities
 
 
-def test_docker_stop_ends_it_with_0(url: str, container: str) -> None:
+def test_docker_stop_ends_with_exit_code_0(url: str, container: str) -> None:
     docker("stop", container)
     assert state(container)["ExitCode"] == 0
     assert "Finished server process" in docker("logs", container).stderr

@@ -17,7 +17,7 @@ from app.errors import Problem
 from app.preprocessing.decode import DigitImage, read_digit
 from tests.conftest import encode
 from tests.hostile import PLENTY
-from tests.hostile.corpus import FORMATS, chunk, corpus, drawing, png
+from tests.hostile.corpus import FORMATS, corpus, drawing
 from tests.serving import Server, serve
 
 FILES = corpus()
@@ -83,7 +83,6 @@ def read(data: bytes, fit: bool) -> None:
 
 
 GOOD = [encode(drawing("RGB", size), kind) for kind in FORMATS for size in ((28, 28), (61, 40))]
-CHUNKS = (b"PLTE", b"tRNS", b"gAMA", b"eXIf", b"iCCP", b"tEXt", b"acTL")
 
 
 @PLENTY
@@ -92,23 +91,6 @@ def test_any_damage(good: bytes, data: st.DataObject, fit: bool) -> None:
     start = data.draw(st.integers(0, len(good)))
     end = data.draw(st.integers(start, min(len(good), start + 64)))
     read(good[:start] + data.draw(st.binary(max_size=64)) + good[end:], fit)
-
-
-@PLENTY
-@given(
-    st.integers(0, 300),
-    st.integers(0, 300),
-    st.sampled_from([1, 2, 4, 8, 16, 3]),
-    st.sampled_from([0, 2, 3, 4, 6, 1]),
-    st.binary(max_size=500),
-    st.lists(st.tuples(st.sampled_from(CHUNKS), st.binary(max_size=40))),
-    st.booleans(),
-)
-def test_any_png(
-    width: int, height: int, depth: int, color: int, pixels: bytes, chunks: list[tuple[bytes, bytes]], fit: bool
-) -> None:
-    repeated = pixels * (1 + width * height // max(1, len(pixels)))
-    read(png(width, height, repeated, depth, color, b"".join(chunk(*each) for each in chunks)), fit)
 
 
 @PLENTY

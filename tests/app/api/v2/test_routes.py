@@ -71,7 +71,7 @@ def test_triton_client_gets_the_same_answers_as_predict(
     binary_output: bool,
     datatype: str,
 ) -> None:
-    """Those of /predict are held equal to `evaluate`'s in test_predict."""
+    """Those of /predict equal those of `evaluate` in test_predict; the client's defaults are in the README."""
     images = digits.images if datatype == "UINT8" else digits.images.reshape(-1, 784) / np.float32(255)
     for start in range(0, len(images), 700):
         part = images[start : start + 700]
@@ -85,12 +85,6 @@ def test_triton_client_gets_the_same_answers_as_predict(
         assert (answer.as_numpy("digit") == answers).all()
         assert (answer.as_numpy("confident") == confident).all()
         assert answer.as_numpy("probabilities") == pytest.approx(probabilities, abs=1e-5)
-
-
-def test_triton_client_with_default_options(triton: tritonclient.http.InferenceServerClient, digits: Digits) -> None:
-    tensor = tritonclient.http.InferInput("image", [3, 28, 28], "UINT8")
-    tensor.set_data_from_numpy(digits.images[:3])
-    assert (triton.infer(MODEL, [tensor]).as_numpy("digit") == digits.labels[:3]).all()
 
 
 def test_triton_client_raises_the_service_s_error(triton: tritonclient.http.InferenceServerClient) -> None:
