@@ -25,7 +25,7 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def run(*arguments: str | Path, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "200", **environment}
+    environment = {**os.environ, "COLUMNS": "200", "OPENBLAS_NUM_THREADS": "1", **environment}
     ended = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=300, env=environment)
     assert ended.returncode == code, ended.stderr
     return ended
