@@ -1,5 +1,6 @@
 """Wires the application. `python -m app` serves it; so does `uvicorn --factory app.main:create_app`."""
 
+import gc
 import sys
 
 from fastapi import FastAPI
@@ -31,7 +32,9 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     settings = settings or Settings()
     threadpool_limits(1)  # BLAS: the matrices are small, and other cores serve other requests
     service = Service(settings, load_tested(settings.weights))
-    return add_tracing(add_middleware(add_fast_path(create_api(service), service), service))
+    app = add_tracing(add_middleware(add_fast_path(create_api(service), service), service))
+    gc.freeze()  # a full collection would look at all that lives as long as the process, and stop requests for 50 ms
+    return app
 
 
 def create_api(service: Service) -> FastAPI:
