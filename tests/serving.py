@@ -42,10 +42,13 @@ class Server:
 
 @contextmanager
 def serve(
-    *arguments: str, directory: Path | None = None, environment: Mapping[str, str] | None = None
+    *arguments: str,
+    program: Sequence[str] = ("-m", "app"),
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    """Run `python -m app` on a free port until the block ends."""
-    command: Sequence[str] = [sys.executable, "-m", "app", "--port", "0", *arguments]
+    """Run `python -m app`, or another program of Python's, on a free port until the block ends."""
+    command = [sys.executable, *program, "--port", "0", *arguments]
     process = subprocess.Popen(
         command,
         cwd=directory,

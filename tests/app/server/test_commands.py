@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 import httpx2
+import pytest
 
+from app import __version__
+from tests.conftest import SEVEN
 from tests.serving import serve
 
 
@@ -72,3 +75,21 @@ def test_sigterm_ends_it_with_0_from_any_directory(tmp_path: Path) -> None:
     with serve(directory=tmp_path) as server:
         assert httpx2.get(f"{server.url}/readyz").status_code == 200
         assert server.stop() == 0
+
+
+UVICORN = ("-m", "uvicorn", "--factory", "app.main:create_app")
+SCRIPT = (str(Path(sys.executable).with_name("three-or-seven")),)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("program", [("-m", "app"), SCRIPT, UVICORN], ids=["module", "script", "uvicorn"])
+def test_ways_to_start(program: tuple[str, ...], workers: int) -> None:
+    with serve("--workers", str(workers), program=program) as server:
+        assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
+
+
+def test_version_and_a_hint_how_to_start() -> None:
+    assert run("--version").stdout == f"{__version__}\n"
+    hint = subprocess.run([sys.executable, "-m", "app.main"], capture_output=True, text=True, timeout=60)
+    assert hint.returncode == 1
+    assert "`python -m app`" in hint.stderr
