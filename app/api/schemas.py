@@ -44,7 +44,9 @@ class PredictionFields(BaseModel):
         description='of "3" and of "7", 0 to 1', examples=[{"3": 0.0004, "7": 0.9996}]
     )
     confident: bool = Field(
-        description="whether the likelier digit's probability reaches the model's threshold", examples=[True]
+        description="whether the likelier digit's probability reaches the model's threshold, and `fit` left out no"
+        " second digit or letter",
+        examples=[True],
     )
     image: ImageInfo
 
@@ -55,7 +57,7 @@ class PredictionFields(BaseModel):
         return cls(
             digit=prediction.digit,
             probabilities={"3": round(three, PROBABILITY_DECIMALS), "7": round(seven, PROBABILITY_DECIMALS)},
-            confident=prediction.confident,
+            confident=prediction.confident and not image.ambiguous,
             image=image,
             **more,
         )
