@@ -15,6 +15,17 @@ PROBABILITY_DECIMALS = 6
 """float32 resolves no more than seven just below 1, and the last of them is rounding."""
 
 
+class CropInfo(BaseModel):
+    """Where the digit was found in the upright image, in pixels."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    x: int = Field(examples=[450])
+    y: int = Field(examples=[60])
+    width: int = Field(examples=[80])
+    height: int = Field(examples=[120])
+
+
 class ImageInfo(BaseModel):
     """What was found in the upload and done to it."""
 
@@ -25,6 +36,7 @@ class ImageInfo(BaseModel):
     height: int = Field(description="in pixels, as uploaded", examples=[28])
     inverted: bool = Field(description="whether the ink was darker than its ground", examples=[False])
     fitted: bool = Field(description="whether the digit was found, scaled and centred", examples=[False])
+    crop: CropInfo | None = Field(description="where the digit was found, if it was fitted", examples=[None])
 
 
 class ModelInfo(BaseModel):

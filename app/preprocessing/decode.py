@@ -39,6 +39,15 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 
 
+class Crop(NamedTuple):
+    """Where the digit is in the upright image, in pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
 class DigitImage(NamedTuple):
     """An image ready for the network, and what was found in the upload."""
 
@@ -52,8 +61,8 @@ class DigitImage(NamedTuple):
     fitted: bool
     ambiguous: bool = False
     """Whether `fit` left out another component of the digit's size, such as a second digit"""
-    crop: tuple[int, int, int, int] | None = None
-    """x, y, width and height of the digit that was found by `fit`, in the upright image"""
+    crop: Crop | None = None
+    """Where `fit` found the digit"""
 
 
 def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto") -> DigitImage:
@@ -94,8 +103,8 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto
         return DigitImage(pixels, name, width, height, inverted, fit)
     found = fit_digit(grey, ink)
     scales = np.divide((width, height) if upright.size == reduced.size else (height, width), upright.size)
-    x, y, across, down = (round(part * scale) for part, scale in zip(found.box, (*scales, *scales), strict=True))
-    return DigitImage(found.pixels, name, width, height, found.inverted, fit, found.ambiguous, (x, y, across, down))
+    crop = Crop(*(round(part * scale) for part, scale in zip(found.box, (*scales, *scales), strict=True)))
+    return DigitImage(found.pixels, name, width, height, found.inverted, fit, found.ambiguous, crop)
 
 
 def _check_size(width: int, height: int, max_pixels: int, fit: bool) -> None:
