@@ -36,7 +36,9 @@ class ImageInfo(BaseModel):
     height: int = Field(description="in pixels, as uploaded", examples=[28])
     inverted: bool = Field(description="whether the ink was darker than its ground", examples=[False])
     fitted: bool = Field(description="whether the digit was found, scaled and centred", examples=[False])
-    crop: CropInfo | None = Field(description="where the digit was found, if it was fitted", examples=[None])
+    crop: CropInfo | None = Field(
+        default=None, description="where the digit was found, if it was fitted", examples=[None]
+    )
 
 
 class ModelInfo(BaseModel):

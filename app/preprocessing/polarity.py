@@ -12,7 +12,7 @@ from app.errors import ImageBlank
 Grey = NDArray[np.uint8]
 Ink = Literal["auto", "dark", "light"]
 
-BLANK = "Nothing stands out from the background. Send an image with a digit in it."
+BLANK = ImageBlank.example
 MIN_CONTRAST, MIN_CLEAN_CONTRAST, MIN_NOISE_RATIO = 16, 5, 6
 """Minimum contrast: in any noise, without noise (a pen of 1 pixel on 7,000 has 11), and of the noise's deviation."""
 MAX_STROKE = 1 / 3

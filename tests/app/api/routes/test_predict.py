@@ -42,7 +42,7 @@ def test_form_and_bare_body_get_the_same_answer(client: httpx2.Client) -> None:
     assert answer == {
         "digit": 7,
         "confident": True,
-        "image": {"format": "PNG", "width": 28, "height": 28, "inverted": False, "fitted": False},
+        "image": {"format": "PNG", "width": 28, "height": 28, "inverted": False, "fitted": False, "crop": None},
         "model": {"name": "three-or-seven", "version": load(DEFAULT_PATH).metadata.version},
     }
 
@@ -134,7 +134,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "blank": (
         {"content": encode(Image.new("L", (28, 28), 255))},
         (422, "image-blank", "The image shows nothing"),
-        "The image shows no ink that stands out from its ground. Send one with a digit in it.",
+        "Nothing stands out from the background. Send an image with a digit in it.",
     ),
     "invalid fit": (
         {"params": {"fit": "maybe"}, "content": SEVEN},
@@ -208,6 +208,8 @@ def test_fit_finds_a_digit_in_a_larger_picture(client: httpx2.Client, digits: Di
     answer = client.post("/predict", params={"fit": True}, files={"file": encode(paper)}).json()
     assert answer["digit"] == 7
     assert answer["confident"] is True
+    crop = answer["image"].pop("crop")
+    assert [crop[name] for name in ("x", "y", "width", "height")] == pytest.approx([480, 77, 50, 86], abs=25)
     assert answer["image"] == {"format": "PNG", "width": 640, "height": 480, "inverted": True, "fitted": True}
 
 
