@@ -280,3 +280,23 @@ def test_explain_draws_the_network_s_input(client: httpx2.Client, digits: Digits
 
 def test_explain_refusal(client: httpx2.Client) -> None:
     assert_problem(client.post("/explain", files={"file": b"junk"}), *FORMAT, UNKNOWN_FORMAT)
+
+
+def test_with_a_second_digit_the_answer_is_not_confident(client: httpx2.Client, digits: Digits) -> None:
+    page = Image.new("L", (700, 300), 255)
+    for digit, left in ((7, 50), (3, 400)):
+        page.paste(Image.fromarray(255 - digits.only(digit).images[0]).resize((200, 200)), (left, 50))
+        answer = client.post("/predict", params={"fit": True}, files={"file": encode(page)}).json()
+        assert answer["confident"] is (digit == 7)
+    entries = client.post("/predict/batch", params={"fit": True}, files=[("files", encode(page))]).json()["predictions"]
+    assert entries[0]["prediction"]["confident"] is False
+
+
+@pytest.mark.parametrize("path", ["/predict", "/explain"])
+def test_ink_overrides_the_polarity(path: str, client: httpx2.Client, digits: Digits) -> None:
+    upload = {"file": encode(Image.fromarray(digits.images[0]).resize((90, 90)))}
+    auto, light, dark = (
+        client.post(path, params={"fit": True, "ink": ink}, files=upload).content for ink in ("auto", "light", "dark")
+    )
+    assert auto == light != dark
+    assert client.post(path, params={"ink": "blue"}, files=upload).status_code == 422
