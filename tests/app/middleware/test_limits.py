@@ -131,7 +131,9 @@ def test_a_large_body_that_no_route_reads_is_discarded(server: Server, path: str
 def test_large_images_do_not_hold_up_small_ones(server: Server) -> None:
     """Health answers while a photo is being fitted: decoding is off the event loop."""
     buffer = io.BytesIO()
-    Image.effect_noise((4000, 2500), 60).save(buffer, "PNG", compress_level=1)
+    noise = Image.effect_noise((4000, 2500), 60)
+    noise.paste(0, (1900, 500, 2100, 2000))  # a stroke
+    noise.save(buffer, "PNG", compress_level=1)
     url = f"{server.url}/predict?fit=true"
     with ThreadPoolExecutor() as executor, httpx2.Client() as client:
         photo = executor.submit(httpx2.post, url, content=buffer.getvalue(), timeout=60)
