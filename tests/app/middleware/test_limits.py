@@ -13,9 +13,10 @@ from PIL import Image
 
 from app.middleware.limits import LARGEST_BODIES
 from app.settings import Settings
+from tests.app.middleware.test_observability import figures
 from tests.app.problems import assert_problem
 from tests.conftest import DATA, HEALTH
-from tests.serving import Server, serve, until_closed
+from tests.serving import Server, serve, until, until_closed
 
 SEVEN = (DATA / "seven.png").read_bytes()
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
@@ -24,7 +25,7 @@ TIMEOUT = 1
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serve("--body-timeout-seconds", str(TIMEOUT), "--max-in-flight", "2") as server:
+    with serve("--body-timeout-seconds", str(TIMEOUT)) as server:
         yield server
 
 
@@ -59,11 +60,11 @@ def test_a_body_that_trickles_is_cut_off(server: Server) -> None:
     )
 
 
-def test_more_requests_than_the_limit_are_refused_and_health_is_not(server: Server) -> None:
-    with server.connect(10) as first, server.connect(10) as second:
+def test_more_requests_than_the_limit_are_refused_and_health_is_not() -> None:
+    with serve("--max-in-flight", "2") as server, server.connect(10) as first, server.connect(10) as second:
         for connection in (first, second):
             connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
-        time.sleep(0.3)
+        until(lambda: in_flight(server) == 3)  # with the request for the metrics
         response = httpx2.post(f"{server.url}/predict", content=SEVEN)
         assert response.headers["retry-after"] == "1"
         assert_problem(
@@ -78,8 +79,13 @@ def test_more_requests_than_the_limit_are_refused_and_health_is_not(server: Serv
         }
         for path in HEALTH:
             assert httpx2.get(f"{server.url}{path}").status_code == 200
-    time.sleep(0.3)
-    assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
+        first.close()
+        until(lambda: in_flight(server) == 2)
+        assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
+
+
+def in_flight(server: Server) -> float:
+    return figures(httpx2.get(f"{server.url}/metrics").text)["http_requests_in_flight", frozenset()]
 
 
 def gigabyte() -> Iterator[bytes]:
