@@ -1,41 +1,20 @@
-"""Errors that end a request, each with its HTTP status.
+"""Errors that end a request. `app.problem_details` turns them into responses."""
 
-    Problem
-    ├── InvalidInference   400   not a valid request of the Open Inference Protocol
-    ├── Unauthorized       401   the API key is missing or wrong
-    ├── UnknownModel       404   the path names another model or version
-    ├── BodyTimeout        408   the body did not arrive in time
-    ├── BodyTooLarge       413   over the byte limit
-    ├── ImageTooLarge      413   over the pixel limit
-    ├── ContentEncoding    415   the body is compressed
-    ├── ImageFormat        415   not PNG, JPEG, WebP, BMP or GIF
-    ├── InvalidParameter   422   a query parameter is not valid
-    ├── BatchTooLarge      422   more images than `max_batch`
-    ├── ImageMissing       422   the request has no image
-    ├── ImageUnreadable    422   truncated or corrupt
-    ├── ImageSize          422   not 28 x 28
-    ├── ImageBlank         422   nothing stands out from the background
-    ├── InternalError      500   a fault of the service
-    └── Overloaded         503   more requests in flight than `max_in_flight`
-
-`app.problem_details` turns them into responses.
-"""
-
-from typing import ClassVar
+from collections.abc import Mapping
 
 
 class Problem(Exception):
     """A request that cannot be answered. `detail` says what was wrong and what to do."""
 
-    status: ClassVar[int]
+    status: int
     """HTTP status code"""
-    code: ClassVar[str]
+    code: str
     """Stable name, the end of the problem's `type`"""
-    title: ClassVar[str]
+    title: str
     """The same words for every problem of the type"""
-    example: ClassVar[str]
+    example: str
     """A detail for the OpenAPI schema, and the default one"""
-    headers: ClassVar[dict[str, str]] = {}
+    headers: Mapping[str, str] = {}
     """Additional response headers"""
 
     def __init__(self, detail: str = "") -> None:
@@ -51,7 +30,7 @@ class InvalidInference(Problem):
 class Unauthorized(Problem):
     status, code, title = 401, "unauthorized", "The API key is missing or wrong"
     example = "This service wants its API key in the header X-API-Key."
-    headers: ClassVar = {"WWW-Authenticate": "X-API-Key"}
+    headers: Mapping[str, str] = {"WWW-Authenticate": "X-API-Key"}
 
 
 class UnknownModel(Problem):
@@ -62,7 +41,7 @@ class UnknownModel(Problem):
 class BodyTimeout(Problem):
     status, code, title = 408, "body-timeout", "The request body came too slowly"
     example = "The body did not arrive within 30 seconds. Send it faster, or a smaller file."
-    headers: ClassVar = {"Connection": "close"}
+    headers: Mapping[str, str] = {"Connection": "close"}
 
 
 class BodyTooLarge(Problem):
@@ -78,7 +57,7 @@ class ImageTooLarge(Problem):
 class ContentEncoding(Problem):
     status, code, title = 415, "content-encoding", "The request body is compressed"
     example = "The body is compressed. Send it as it is; images are compressed already."
-    headers: ClassVar = {"Accept-Encoding": "identity"}
+    headers: Mapping[str, str] = {"Accept-Encoding": "identity"}
 
 
 class ImageFormat(Problem):
@@ -127,4 +106,12 @@ class InternalError(Problem):
 class Overloaded(Problem):
     status, code, title = 503, "overloaded", "The service has too much to do"
     example = "The service has 100 requests in hand. Try again in a second."
-    headers: ClassVar = {"Retry-After": "1"}
+    headers: Mapping[str, str] = {"Retry-After": "1"}
+
+
+OF_ROUTES = (Unauthorized, Overloaded)
+"""Errors of every route, except those for health"""
+OF_BODIES = (BodyTimeout, BodyTooLarge, ContentEncoding)
+"""Errors of every route that reads a body"""
+OF_IMAGES = (ImageTooLarge, ImageFormat, ImageUnreadable, ImageSize, ImageBlank)
+"""Errors of an uploaded image"""

@@ -19,7 +19,7 @@ from app.api.v2.codec import HEADER_LENGTH
 from app.middleware.limits import Limits
 from app.middleware.observability import Observability
 from app.middleware.tracing import add_tracing
-from app.problem_details import add_problem_handlers
+from app.problem_details import HANDLERS, problem_response
 from app.self_test import load_tested
 from app.service import Service
 from app.settings import Settings
@@ -48,10 +48,10 @@ def create_api(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        exception_handlers=HANDLERS | {Exception: problem_response},
     )
     for part in (predict, model, v2, health, pages):
         api.include_router(part.router(service))
-    add_problem_handlers(api)
     return api
 
 

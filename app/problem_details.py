@@ -1,16 +1,12 @@
-"""Problem details (RFC 9457): the one shape in which the service says no.
+"""Error responses: problem details (RFC 9457), and under /v2 the Open Inference Protocol's `{"error": "..."}`."""
 
-Under /v2 it is the Open Inference Protocol's, `{"error": "..."}`.
-"""
-
-from collections.abc import Mapping
 from http.client import responses
+from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -43,40 +39,45 @@ class ProblemResponse(JSONResponse):
     media_type = "application/problem+json"
 
 
-def add_problem_handlers(app: FastAPI) -> None:
-    """Make every error of the service and of the framework a problem."""
-    for kind in (*HANDLERS, Exception):
-        app.add_exception_handler(kind, problem_response)
-
-
 async def refuse(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request with its problem, from outside of the framework's own handling of errors."""
+    """Send a problem response from an ASGI middleware."""
     response = await problem_response(Request(scope), error)
     await response(scope, receive, send)
 
 
 async def problem_response(request: Request, error: Exception) -> Response:
-    """Make a response of an error, as an exception handler of Starlette."""
-    headers: Mapping[str, str] | None = None
-    match error:
-        case HTTPException():
-            status, title, headers = error.status_code, responses.get(error.status_code, "Error"), error.headers
-            code = title.lower().replace(" ", "-")
-            detail = _EXPLANATIONS.get(status, title) if error.detail == title else error.detail
-        case ClientDisconnect():  # nobody is left to read this, and it is no fault to be logged
-            status, code, title, detail = 400, "client-disconnect", "The client left", "The body did not arrive whole."
-        case _:
-            problem = _problem(error)
-            status, code, title, detail = problem.status, problem.code, problem.title, problem.detail
-            headers = problem.headers
+    """Make a problem response, as an exception handler of Starlette."""
+    problem = as_problem(error)
     if speaks_protocol(request.url.path):
-        return JSONResponse({"error": detail}, status, headers)
-    document = _document(status, code, title, detail, request.url.path, request.state.request_id)
-    return ProblemResponse(document.model_dump(), status, headers)
+        return JSONResponse({"error": problem.detail}, problem.status, problem.headers)
+    document = problem_document(problem, request.url.path, request.state.request_id)
+    return ProblemResponse(document.model_dump(), problem.status, problem.headers)
 
 
-HANDLERS = dict.fromkeys((Problem, HTTPException, RequestValidationError, ClientDisconnect), problem_response)
-"""Exception handlers of the errors that are no faults of the service."""
+HANDLERS: dict[Any, Any] = dict.fromkeys((Problem, HTTPException, RequestValidationError), problem_response)
+"""Exception handlers of the errors that are not faults of the service"""
+
+_EXPLANATIONS = {
+    404: "There is nothing at this path. See /docs for what there is.",
+    405: "This path does not answer this method. See /docs for what it answers.",
+}
+
+
+def as_problem(error: Exception) -> Problem:
+    """Return the problem that describes an exception of the service, of Starlette or of FastAPI."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            errors = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            return InvalidParameter("; ".join(errors) + ".")
+        case HTTPException(status_code=status, detail=detail):
+            title = responses.get(status, "Error")
+            problem = Problem(_EXPLANATIONS.get(status, title) if detail == title else detail)
+            problem.status, problem.code, problem.title = status, title.lower().replace(" ", "-"), title
+            problem.headers = error.headers or {}
+            return problem
+    return InternalError()
 
 
 def speaks_protocol(path: str) -> bool:
@@ -85,29 +86,12 @@ def speaks_protocol(path: str) -> bool:
 
 
 def problem_document(problem: Problem, instance: str, request_id: str) -> ProblemDocument:
-    """The document alone, for a problem with a part of the request, or with what is none."""
-    return _document(problem.status, problem.code, problem.title, problem.detail, instance, request_id)
-
-
-def _problem(error: Exception) -> Problem:
-    """The error itself, or what stands for it."""
-    match error:
-        case Problem():
-            return error
-        case RequestValidationError():
-            return InvalidParameter(
-                "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()) + "."
-            )
-    return InternalError()
-
-
-def _document(status: int, code: str, title: str, detail: str, instance: str, request_id: str) -> ProblemDocument:
+    """Describe a problem with the request to the path `instance`."""
     return ProblemDocument(
-        type=f"/problems/{code}", title=title, status=status, detail=detail, instance=instance, request_id=request_id
+        type=f"/problems/{problem.code}",
+        title=problem.title,
+        status=problem.status,
+        detail=problem.detail,
+        instance=instance,
+        request_id=request_id,
     )
-
-
-_EXPLANATIONS = {
-    404: "There is nothing at this path. See /docs for what there is.",
-    405: "This path does not answer this method. See /docs for what it answers.",
-}

@@ -5,7 +5,8 @@ from typing import Any
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from app.errors import BatchTooLarge, ContentEncoding, ImageMissing, Problem
 
@@ -51,7 +52,7 @@ def batch_body(max_batch: int) -> dict[str, Any]:
 async def read_body(request: Request) -> bytes:
     """Collect a body in memory: `app.middleware.limits` bounds it.
 
-    Raises ContentEncoding, BodyTooLarge, BodyTimeout or ClientDisconnect.
+    Raises ContentEncoding, BodyTooLarge, BodyTimeout, or HTTPException if the client disconnects.
     """
     encoding = request.headers.get("content-encoding", "")
     if encoding.lower() not in ("", "identity"):
@@ -60,7 +61,7 @@ async def read_body(request: Request) -> bytes:
     while True:
         message = await request.receive()
         if message["type"] == "http.disconnect":
-            raise ClientDisconnect
+            raise HTTPException(400, "The client disconnected before the whole body arrived.")
         chunks.append(message.get("body", b""))
         if not message.get("more_body", False):
             return b"".join(chunks)
