@@ -1,6 +1,5 @@
 """The images in a request: fields of a form, or the body itself."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
@@ -14,39 +13,24 @@ FIELD = "file"
 BATCH_FIELD = "files"
 
 MAX_PARTS = 16
-"""Of a form, beside a batch: nobody sends more, and each costs time to parse."""
+"""Maximum number of parts of a form, in addition to the images of a batch: each takes time to parse"""
 
 LONGEST_NAME = 40
-"""Of a field, in characters, as it is shown to whoever sent it."""
+"""Maximum number of characters of a field's name in an error"""
 
 BINARY = {"type": "string", "format": "binary"}
 
 FORMATS = tuple(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif"))
 
-Part = tuple[str, bytes]
-"""Name and content"""
-
-
 NO_IMAGES = frozenset({"application/json", "application/x-www-form-urlencoded"})
-"""What bodies for other services are called. Such a body may be an image even so: curl calls what it sends a form."""
+"""Content types that are not for images. The body may be one even so: curl names the second by default."""
 
 
-def form_schema(field: str, content: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI description of a form with one field."""
-    return {"schema": {"type": "object", "required": [field], "properties": {field: content}}}
-
-
-REQUEST_BODY = {
-    "required": True,
-    "content": {"multipart/form-data": form_schema(FIELD, BINARY)} | {kind: {"schema": BINARY} for kind in FORMATS},
-}
-"""The OpenAPI description of one image, in a form or bare."""
-
-
-def batch_body(max_batch: int) -> dict[str, Any]:
-    """The OpenAPI description of several images."""
-    files = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": max_batch}
-    return {"required": True, "content": {"multipart/form-data": form_schema(BATCH_FIELD, files)}}
+def upload_body(field: str, content: dict[str, Any], *bare: str) -> dict[str, Any]:
+    """Describe a body: a form with one field, or the bare content with one of these content types."""
+    form = {"schema": {"type": "object", "required": [field], "properties": {field: content}}}
+    bodies = {kind: {"schema": content} for kind in bare}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": form} | bodies}}
 
 
 async def read_body(request: Request) -> bytes:
@@ -68,7 +52,7 @@ async def read_body(request: Request) -> bytes:
 
 
 async def read_upload(request: Request) -> bytes:
-    """Read the uploaded file. Raises ImageMissing if there is none, and what `read_body` does."""
+    """Read the uploaded file. Raises ImageMissing if there is none, and the same errors as `read_body`."""
     body = await read_body(request)
     boundary = _boundary(request.headers)
     if boundary is None:
@@ -76,57 +60,57 @@ async def read_upload(request: Request) -> bytes:
             raise ImageMissing(f'The body is empty. Send an image as the body or in the form field "{FIELD}".')
         return body
     too_many = ImageMissing(f'The form has more than {MAX_PARTS} fields. Send one image in the field "{FIELD}".')
-    parts = _parse_form(body, boundary, MAX_PARTS, too_many)
-    images = [content for name, content in parts if name == FIELD]
+    images, names = _parse_form(body, boundary, FIELD, MAX_PARTS, too_many)
     if len(images) != 1:
-        raise ImageMissing(f'The form has {_names(parts)}. Send one image in the field "{FIELD}".')
+        raise ImageMissing(f'The form has {names}. Send one image in the field "{FIELD}".')
     return images[0]
 
 
-def mistaken_kind(headers: Headers) -> str | None:
-    """The Content-Type of a body if it is none that images come in; None if it may be one."""
-    content_type, _ = parse_options_header(headers.get("content-type", ""))
-    return content_type if content_type in NO_IMAGES else None
-
-
 async def read_batch(request: Request, max_batch: int) -> list[bytes]:
-    """Read all uploaded files. Raises ImageMissing, BatchTooLarge, and what `read_body` does."""
+    """Read all uploaded files. Raises ImageMissing, BatchTooLarge, and the same errors as `read_body`."""
     body = await read_body(request)
     boundary = _boundary(request.headers)
     if boundary is None:
         raise ImageMissing(f'The body is no form. Send a multipart form with each image in a field "{BATCH_FIELD}".')
     too_many = BatchTooLarge(f"The form has more than {max_batch} images. Send them in several requests.")
-    parts = _parse_form(body, boundary, max_batch + MAX_PARTS, too_many)
-    images = [content for name, content in parts if name == BATCH_FIELD]
+    images, names = _parse_form(body, boundary, BATCH_FIELD, max_batch + MAX_PARTS, too_many)
     if not images:
-        raise ImageMissing(f'The form has {_names(parts)}. Send each image in a field "{BATCH_FIELD}".')
+        raise ImageMissing(f'The form has {names}. Send each image in a field "{BATCH_FIELD}".')
     if len(images) > max_batch:
         raise too_many
     return images
 
 
+def mistaken_kind(headers: Headers) -> str | None:
+    """Return the Content-Type of the body if images are never sent as such."""
+    content_type, _ = parse_options_header(headers.get("content-type", ""))
+    return content_type if content_type in NO_IMAGES else None
+
+
 def _boundary(headers: Headers) -> str | None:
-    """What separates the parts of a form; None if the body is no form."""
+    """Return the boundary between the parts of a form; None if the body is not a form."""
     content_type, options = parse_options_header(headers.get("content-type", ""))
     return options.get("boundary", "") if content_type == "multipart/form-data" else None
 
 
-def _names(parts: Sequence[Part]) -> str:
-    return ", ".join(f'"{name[:LONGEST_NAME]}"' for name, _ in parts) or "no field"
+def _parse_form(body: bytes, boundary: str, field: str, maximum: int, too_many: Problem) -> tuple[list[bytes], str]:
+    """Return the contents of a field, which may be repeated, and the names of all fields, quoted for an error.
 
-
-def _parse_form(body: bytes, boundary: str, max_parts: int, too_many: Problem) -> list[Part]:
-    """Names and contents of the parts of a multipart body."""
-    parts: list[Part] = []
+    Raises `too_many` if the form has more than the maximum of fields, ImageMissing if it cannot be parsed.
+    """
+    names: list[str] = []
+    contents: list[bytes] = []
     try:
         with PushMultipartParser(boundary) as parser:
-            for event in parser.parse(body):  # of each part: its head, its content if it has any, None
+            for event in parser.parse(body):  # for each part: its head, its content if it has any, None
                 if isinstance(event, MultipartSegment):
-                    if len(parts) == max_parts:
+                    if len(names) == maximum:
                         raise too_many
-                    parts.append((event.name, b""))
+                    names.append(event.name)
+                    contents.append(b"")
                 elif event:
-                    parts[-1] = (parts[-1][0], parts[-1][1] + event)
+                    contents[-1] += event
     except MultipartError as error:
         raise ImageMissing("The multipart form cannot be read. Send it whole, with its boundary.") from error
-    return parts
+    shown = ", ".join(f'"{name[:LONGEST_NAME]}"' for name in names) or "no field"
+    return [content for name, content in zip(names, contents, strict=True) if name == field], shown

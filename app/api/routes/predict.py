@@ -7,34 +7,19 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app import errors
 from app.api.authentication import guard
 from app.api.openapi import problem_responses, sample, shown
 from app.api.schemas import BatchResponse, PredictionResponse
-from app.api.uploads import FIELD, REQUEST_BODY, batch_body, mistaken_kind, read_batch, read_upload
+from app.api.uploads import BATCH_FIELD, BINARY, FIELD, FORMATS, mistaken_kind, read_batch, read_upload, upload_body
 from app.classifier.pixels import IMAGE_SHAPE
-from app.errors import (
-    BatchTooLarge,
-    BodyTimeout,
-    BodyTooLarge,
-    ContentEncoding,
-    ImageBlank,
-    ImageFormat,
-    ImageMissing,
-    ImageSize,
-    ImageTooLarge,
-    ImageUnreadable,
-    InvalidParameter,
-    Overloaded,
-    Problem,
-    Unauthorized,
-)
+from app.errors import ImageFormat, Problem
 from app.preprocessing.decode import DigitImage
 from app.preprocessing.polarity import Ink
 from app.problem_details import REQUEST_ID, problem_document
 from app.service import Service
 
-OF_REQUESTS = (Unauthorized, BodyTimeout, BodyTooLarge, ContentEncoding, InvalidParameter, ImageMissing, Overloaded)
-OF_IMAGES = (ImageTooLarge, ImageFormat, ImageUnreadable, ImageSize, ImageBlank)
+OF_UPLOADS = (*errors.OF_ROUTES, *errors.OF_BODIES, errors.InvalidParameter, errors.ImageMissing)
 
 Fit = Annotated[
     bool,
@@ -45,8 +30,7 @@ Fit = Annotated[
 ]
 
 InkQuery = Annotated[
-    Ink,
-    Query(description="Whether the ink is darker or lighter than its background; `auto` detects it."),
+    Ink, Query(description="Whether the ink is darker or lighter than its background; `auto` detects it.")
 ]
 
 Colors = Annotated[bool, Query(description="Without colours the picture shows what the network saw, and no more.")]
@@ -55,13 +39,14 @@ Colors = Annotated[bool, Query(description="Without colours the picture shows wh
 def router(service: Service) -> APIRouter:
     """Routes that answer with this service."""
     router = APIRouter(tags=["predict"], dependencies=guard(service.settings.api_key))
-    one_image = {"requestBody": REQUEST_BODY}
+    one_image = upload_body(FIELD, BINARY, *FORMATS)
+    several = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": service.settings.max_batch}
     example, batch_example = _examples(service)
 
     @router.post(
         "/predict",
         response_model=PredictionResponse,
-        responses=problem_responses("/predict", *OF_REQUESTS, *OF_IMAGES) | {200: shown(example)},
+        responses=problem_responses("/predict", *OF_UPLOADS, *errors.OF_IMAGES) | {200: shown(example)},
         openapi_extra=one_image,
     )
     async def predict(request: Request, fit: Fit = False, ink: InkQuery = "auto") -> Response:
@@ -75,8 +60,8 @@ def router(service: Service) -> APIRouter:
     @router.post(
         "/predict/batch",
         response_model=BatchResponse,
-        responses=problem_responses("/predict/batch", *OF_REQUESTS, BatchTooLarge) | {200: shown(batch_example)},
-        openapi_extra={"requestBody": batch_body(service.settings.max_batch)},
+        responses=problem_responses("/predict/batch", *OF_UPLOADS, errors.BatchTooLarge) | {200: shown(batch_example)},
+        openapi_extra=upload_body(BATCH_FIELD, several),
     )
     async def predict_batch(request: Request, fit: Fit = False, ink: InkQuery = "auto") -> Response:
         """Is each of these images a 3 or a 7?
@@ -88,7 +73,7 @@ def router(service: Service) -> APIRouter:
     @router.post(
         "/explain",
         response_class=Response,
-        responses=problem_responses("/explain", *OF_REQUESTS, *OF_IMAGES)
+        responses=problem_responses("/explain", *OF_UPLOADS, *errors.OF_IMAGES)
         | {200: {"description": "280 x 280", "content": {"image/png": {}}}},
         openapi_extra=one_image,
     )
@@ -105,7 +90,7 @@ def router(service: Service) -> APIRouter:
 
 
 async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
-    """The answer to a request with one image. Raises what `read_upload` and `Service.read` do."""
+    """Answer a request with one image. Raises the same errors as `read_upload` and `Service.read`."""
     image = await _read_one(service, request, fit, ink)
     prediction = await service.classify_one(image)
     answer = PredictionResponse.of(prediction, image, model=service.metadata)
@@ -113,7 +98,7 @@ async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "
 
 
 async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
-    """The answer to a request with several images. Raises what `read_batch` does."""
+    """Answer a request with several images. Raises the same errors as `read_batch`."""
     uploads = await read_batch(request, service.settings.max_batch)
     read = await service.read_all(uploads, fit, ink)
     path, request_id = request.url.path, request.state.request_id
@@ -125,7 +110,7 @@ async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink =
 
 
 async def _read_one(service: Service, request: Request, fit: bool, ink: Ink) -> DigitImage:
-    """The image of a request. Whoever sent another kind of document hears of the ways to send an image."""
+    """Read the image of a request. If the Content-Type is of no image, the error lists the ways to upload one."""
     upload = await read_upload(request)
     try:
         return await service.read(upload, fit, ink)

@@ -10,7 +10,7 @@ from app import __version__, errors
 from app.api.authentication import guard
 from app.api.openapi import HEADERS, inlined, problem_responses, sample, shown
 from app.api.routes.health import is_ready, readiness
-from app.api.uploads import read_body
+from app.api.uploads import BINARY, read_body
 from app.api.v2 import schemas
 from app.api.v2.codec import HEADER_LENGTH, read_inference, write_inference
 from app.classifier.pixels import IMAGE_SHAPE
@@ -22,13 +22,11 @@ MODEL = "/v2/models/{model}"
 MODEL_VERSION = MODEL + "/versions/{version}"
 INFER_PATHS = (MODEL + "/infer", MODEL_VERSION + "/infer")
 
-BINARY = {"schema": {"type": "string", "format": "binary"}}
-
-OF_MODELS = (errors.Unauthorized, errors.UnknownModel, errors.Overloaded)
-OF_INFERENCE = (errors.InvalidInference, errors.BodyTimeout, errors.BodyTooLarge, errors.ContentEncoding)
+OF_MODELS = (*errors.OF_ROUTES, errors.UnknownModel)
+OF_INFERENCE = (*OF_MODELS, *errors.OF_BODIES, errors.InvalidInference)
 
 INLINE_BINARY = 64
-"""Bytes of a binary request that take as long to read as one of JSON, at the least."""
+"""Minimum number of bytes of a binary request that take as long to read as one byte of JSON"""
 
 HEADER_LENGTH_PARAMETER = {
     "name": HEADER_LENGTH,
@@ -42,16 +40,16 @@ HEADER_LENGTH_PARAMETER = {
 def router(service: Service) -> APIRouter:
     """Routes that answer with this service."""
     router = APIRouter(tags=TAGS)
-    metadata = schemas.ServerMetadata(name="three-or-seven", version=__version__)
+    server = schemas.ServerMetadata(name="three-or-seven", version=__version__)
 
     @router.get(
         "/v2",
         dependencies=guard(service.settings.api_key),
-        responses=problem_responses("/v2", errors.Unauthorized, errors.Overloaded) | {200: shown(metadata)},
+        responses=problem_responses("/v2", *errors.OF_ROUTES) | {200: shown(server)},
     )
     async def server_metadata() -> schemas.ServerMetadata:
-        """What the server is, and which extensions it knows."""
-        return metadata
+        """What the server is, and which extensions it supports."""
+        return server
 
     @router.get("/v2/health/live", responses={200: shown(schemas.Liveness(live=True))})
     async def server_live() -> schemas.Liveness:
@@ -69,12 +67,17 @@ def router(service: Service) -> APIRouter:
 
 
 def _model_router(service: Service, prefix: str) -> APIRouter:
-    """Routes of the model, under a path that names it. All but its health want the API key."""
+    """Build the routes of the model under a path that names it. All but `/ready` require the API key."""
     router = APIRouter(prefix=prefix, tags=TAGS)
     name, version = service.metadata.name, service.metadata.version
-    names = {"model": name, "version": version}
-    parameters = [_path_parameter(part, names[part]) for part in names if f"{{{part}}}" in prefix]
+    # FastAPI would describe the parts of the path itself, and promise a 422 for other names.
+    parameters = [
+        {"name": part, "in": "path", "required": True, "schema": {"type": "string", "enum": [value]}}
+        for part, value in _names(service).items()
+        if f"{{{part}}}" in prefix
+    ]
     metadata = schemas.ModelMetadata(name=name, versions=[version])
+    request_body, response = _described_inference(service)
 
     async def known(request: Request) -> None:
         check_model(service, request)
@@ -107,8 +110,8 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
         "/infer",
         dependencies=guard(service.settings.api_key),
         response_model=schemas.InferenceResponse,
-        responses=problem_responses(prefix, *OF_MODELS, *OF_INFERENCE) | {200: _answer(service)},
-        openapi_extra={"requestBody": _request_body(), "parameters": [*parameters, HEADER_LENGTH_PARAMETER]},
+        responses=problem_responses(prefix, *OF_INFERENCE) | {200: response},
+        openapi_extra={"requestBody": request_body, "parameters": [*parameters, HEADER_LENGTH_PARAMETER]},
     )
     async def infer(request: Request) -> Response:
         """Classify images: light ink on a dark ground.
@@ -122,14 +125,14 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
 
 def check_model(service: Service, request: Request) -> None:
     """Raise UnknownModel if the path names another model or version."""
-    known = {"model": service.metadata.name, "version": service.metadata.version}
+    known = _names(service)
     for part, sent in request.path_params.items():
         if sent != known[part]:
             raise errors.UnknownModel(f"There is no {part} {sent!r}; the only one is {known[part]}.")
 
 
 async def answer_inference(service: Service, request: Request) -> Response:
-    """The answer to an inference request. Raises UnknownModel, InvalidInference, and what `read_body` does."""
+    """Answer an inference request. Raises UnknownModel, InvalidInference, and the same errors as `read_body`."""
     check_model(service, request)
     sent = await read_body(request)
     header_length = request.headers.get(HEADER_LENGTH)
@@ -142,27 +145,19 @@ async def answer_inference(service: Service, request: Request) -> Response:
     return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})
 
 
-def _path_parameter(name: str, value: str) -> dict[str, Any]:
-    """Describe a part of a path. FastAPI would do so itself, and promise that others are answered with 422."""
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": [value]}}
+def _names(service: Service) -> dict[str, str]:
+    return {"model": service.metadata.name, "version": service.metadata.version}
 
 
-def _request_body() -> dict[str, Any]:
-    example = _example_request().model_dump(exclude_none=True)
-    described = {"schema": inlined(schemas.InferenceRequest), "example": example}
-    return {"required": True, "content": {"application/json": described, "application/octet-stream": BINARY}}
-
-
-def _example_request() -> schemas.InferenceRequest:
-    data = sample().pixels.ravel().tolist()
-    return schemas.InferenceRequest(
-        inputs=[schemas.RequestInput(name=schemas.INPUT, shape=[1, *IMAGE_SHAPE], datatype="UINT8", data=data)]
-    )
-
-
-def _answer(service: Service) -> dict[str, Any]:
-    predictions = service.classifier.predict(sample().pixels[None])
-    body, _ = write_inference(_example_request(), predictions, service.metadata)
-    answer = shown(json.loads(body))
-    answer["content"]["application/octet-stream"] = BINARY
-    return answer | {"headers": {HEADER_LENGTH: HEADERS[HEADER_LENGTH]}}
+def _described_inference(service: Service) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Describe the request body and the response of an inference by those for the sample image."""
+    pixels = sample().pixels
+    data, shape = pixels.ravel().tolist(), [1, *IMAGE_SHAPE]
+    tensor = schemas.RequestInput(name=schemas.INPUT, shape=shape, datatype="UINT8", data=data)
+    request = schemas.InferenceRequest(inputs=[tensor])
+    body, _ = write_inference(request, service.classifier.predict(pixels[None]), service.metadata)
+    described = {"schema": inlined(schemas.InferenceRequest), "example": request.model_dump(exclude_none=True)}
+    response = shown(json.loads(body)) | {"headers": {HEADER_LENGTH: HEADERS[HEADER_LENGTH]}}
+    response["content"]["application/octet-stream"] = {"schema": BINARY}
+    content = {"application/json": described, "application/octet-stream": {"schema": BINARY}}
+    return {"required": True, "content": content}, response
