@@ -1,4 +1,4 @@
-"""What the routes ask: images from bytes, answers from images. It knows nothing of HTTP."""
+"""The use cases without HTTP: decode images, classify them, explain a prediction."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -22,20 +22,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 INLINE_BYTES = 4 * 1024
-"""Files of 28 x 28 pixels are smaller. What is larger may take long, and is read in a thread."""
+"""Maximum number of bytes that are processed in the event loop; files of 28 x 28 pixels are smaller"""
 
 IN_THREAD = INLINE_BYTES + 1
-"""Size of work that always runs in the thread."""
+"""Size of work that always runs in the thread"""
 
 INLINE_IMAGES = 16
-"""Files of that size that take as long to read as as many bytes of pixels to classify."""
+"""Number of bytes of pixels that are classified in the time in which one byte of a file is decoded"""
 
 
 class Service:
-    """The classifier with its settings, its figures and a thread for what takes long.
+    """The classifier with its settings, its metrics and a thread for long tasks.
 
-    There is one such thread: a second one would keep small requests waiting for the interpreter, and take the
-    memory of a second large image.
+    There is one such thread: a second one would delay small requests, which wait for the interpreter's lock, and need
+    memory for a second large image.
     """
 
     def __init__(self, settings: Settings, weights: Weights) -> None:
@@ -48,21 +48,26 @@ class Service:
         self._slow = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slow")
 
     async def run(self, size: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function, in the thread if it has more than a few bytes to work on."""
+        """Call a function: in the event loop, or in the thread if it has more than `INLINE_BYTES` to process."""
         if size <= INLINE_BYTES:
             return function(*args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._slow, lambda: function(*args, **kwargs))
 
     async def read(self, data: bytes, fit: bool, ink: Ink = "auto") -> DigitImage:
-        """Decode an image, as `read_digit`, and raise as that does."""
-        return await self.run(_size([data], fit), self._read, data, fit, ink)
+        """Decode an image. Raises the same errors as `read_digit`."""
+        [image] = await self.read_all([data], fit, ink)
+        if isinstance(image, Problem):
+            raise image
+        return image
 
     async def read_all(self, images: Sequence[bytes], fit: bool, ink: Ink = "auto") -> list[DigitImage | Problem]:
-        """Decode the images of a request; what `read` would raise stands in its place."""
-        return await self.run(_size(images, fit), self._read_all, images, fit, ink)
+        """Decode the images of a request, each to an image or to the error of `read_digit`."""
+        # A small file may hold a large image to be fitted.
+        size = IN_THREAD if fit else sum(map(len, images))
+        return await self.run(size, self._read_all, images, fit, ink)
 
     async def classify_one(self, image: DigitImage) -> Prediction:
-        """Classify an image, with others if others wait."""
+        """Classify an image, in one forward pass with those of concurrent requests."""
         return await self._microbatch.classify(image.pixels)
 
     async def classify(self, images: NDArray[Any]) -> Predictions:
@@ -72,10 +77,6 @@ class Service:
     async def explain(self, image: DigitImage, colors: bool) -> bytes:
         """Draw which pixels are evidence for 3 and for 7, as a PNG. It takes a millisecond, so the thread does it."""
         return await self.run(IN_THREAD, explain, self.classifier.parameters, image.pixels, colors)
-
-    def _read(self, data: bytes, fit: bool, ink: Ink) -> DigitImage:
-        with self.metrics.decode.time():
-            return read_digit(data, self.settings.max_image_pixels, fit, ink)
 
     def _read_all(self, images: Sequence[bytes], fit: bool, ink: Ink) -> list[DigitImage | Problem]:
         read: list[DigitImage | Problem] = []
@@ -93,8 +94,3 @@ class Service:
             predictions = self.classifier.predict(images) if whole else self.classifier.predict_inputs(images)
         self.metrics.count(predictions)
         return predictions
-
-
-def _size(images: Sequence[bytes], fit: bool) -> int:
-    """Bytes to work on: to be fitted, a small file may hold a large image."""
-    return IN_THREAD if fit else sum(map(len, images))

@@ -23,19 +23,28 @@ BAND = 16
 """Rows of the reduced image that are made at a time."""
 
 MAX_SCANS = 100
-"""Of a JPEG, each of which takes as long as the whole of a plain one; cameras and programs write at most a dozen."""
+"""Maximum number of scans of a JPEG: each takes as long as all of a plain one; encoders write at most a dozen."""
 
 MAX_SEGMENTS = 10_000
-"""Of a JPEG, of which Pillow looks at each; large colour profiles and notes of cameras come in a few hundred."""
+"""Maximum number of segments of a JPEG: Pillow parses each; large colour profiles and maker notes need hundreds."""
 
 MIN_FIT_SIDE = 8
 """Minimum width and height, in pixels, of an image that is fitted: a digit in fewer cannot be read."""
 
-_MEMORY: dict[type[ImageFile], int] = {WebPImageFile: 4}
-"""Times as much for each pixel as in other formats: the decoder keeps copies of the whole."""
+WEBP_MEMORY = 4
+"""Memory that a pixel of a WebP takes, relative to other formats: the decoder keeps copies of the image."""
+
+_SIGNATURES: dict[type[ImageFile], bytes] = {
+    PngImageFile: rb"\x89PNG\r\n\x1a\n",
+    JpegImageFile: rb"\xff\xd8\xff",
+    GifImageFile: rb"GIF8[79]a",
+    BmpImageFile: rb"BM",
+    WebPImageFile: rb"(?s)RIFF.{4}WEBP",
+}
+"""Pillow's Image.open knows signatures, too, but does not tell a broken PNG from what is not an image."""
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
-"""Of a JPEG, with a length after it, but for the end of the image"""
+"""Markers of a JPEG: all but that of the end are followed by the length of a segment"""
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 
 
@@ -73,12 +82,13 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto
     """
     if not data:
         raise ImageMissing("The file is empty. Send an image.")
-    plugin = _plugin_for(data)
-    if plugin is JpegImageFile:
-        _check_segments(data)
+    plugin = next((plugin for plugin, signature in _SIGNATURES.items() if re.match(signature, data)), None)
     if plugin is None:
         raise ImageFormat
-    max_pixels //= _MEMORY.get(plugin, 1)
+    if plugin is JpegImageFile:
+        _check_segments(data)
+    if plugin is WebPImageFile:
+        max_pixels //= WEBP_MEMORY
     try:
         image = plugin(BytesIO(data))  # reads the header alone
         width, height = image.size
@@ -125,8 +135,7 @@ def _reduced(image: Image.Image) -> Image.Image:
 
     Band by band: some modes must be converted first, and the whole may be large.
     """
-    factor = max(image.size) // WORKING_SIDE
-    if factor < 2:
+    if (factor := max(image.size) // WORKING_SIDE) < 2:
         return image
     across, down = (min(factor, side) for side in image.size)
     width, height = image.width // across, image.height // down
@@ -152,26 +161,8 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _plugin_for(data: bytes) -> type[ImageFile] | None:
-    """The format by its signature, whatever the Content-Type or the file's name says.
-
-    Pillow's Image.open knows signatures too, but cannot tell a broken PNG from what was never an image.
-    """
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return PngImageFile
-    if data.startswith(b"\xff\xd8\xff"):
-        return JpegImageFile
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return GifImageFile
-    if data.startswith(b"BM"):
-        return BmpImageFile
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return WebPImageFile
-    return None
-
-
 def _check_segments(data: bytes) -> None:
-    """Raise ImageUnreadable if a JPEG has too many up to its end. Behind that, a live photo has its film."""
+    """Raise ImageUnreadable if a JPEG has too many segments. After its end, the film of a live photo may follow."""
     scans, position = 0, 0
     for _ in range(MAX_SEGMENTS):
         marker = _MARKER.search(data, position)
@@ -199,19 +190,13 @@ def _to_grey(image: Image.Image) -> Grey:
 
 def _strongest_band(image: Image.Image) -> Image.Image:
     """Luminance, unless one of red, green and blue shows more than twice its contrast, as for yellow ink on white."""
-    if image.mode == "L":
-        return image
-    grey = image.convert("L")
-    if image.mode in ("1", "LA"):
+    grey = image if image.mode == "L" else image.convert("L")
+    if image.mode in ("1", "L", "LA"):
         return grey
     bands = image.convert("RGB").split()
-    strongest = max(bands, key=_contrast)
-    return strongest if _contrast(strongest) > 2 * _contrast(grey) else grey
-
-
-def _contrast(band: Image.Image) -> int:
-    darkest, lightest = band.getextrema()
-    return int(lightest) - int(darkest)  # type: ignore[arg-type]  # of one band, numbers
+    contrast, *contrasts = (np.ptp(band.getextrema()) for band in (grey, *bands))
+    strongest = int(np.argmax(contrasts))
+    return bands[strongest] if contrasts[strongest] > 2 * contrast else grey
 
 
 def _flatten(grey: Grey, alpha: Grey) -> Grey:
