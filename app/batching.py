@@ -1,4 +1,4 @@
-"""One forward pass for all images that wait together."""
+"""Dynamic batching: concurrent requests share a forward pass."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 from app.classifier import Prediction, Predictions
 
 ENOUGH = 64
-"""Images for a pass: with more of them an image costs hardly less."""
+"""Number of images at which a pass starts at once: in larger batches an image takes hardly less time."""
 
 
 class Microbatch:
-    """Classifies single images, those by one forward pass that came in turns of the event loop without a gap.
+    """Classifies single images in shared forward passes, for one event loop.
 
-    A pass begins when a turn brings no further image: one that comes alone waits for a look at the sockets. With 16
-    connections a pass has 15 images, whose weights come from memory once. Without that look it had 7, and the service
-    answered a sixth fewer requests. A sum may be rounded otherwise than alone: probabilities can differ by 1e-6.
-    For one event loop.
+    Each turn of the loop polls the sockets. A pass starts when a turn brings no further image: with 16 connections it
+    has 15 images, and without the extra turn 7, which serves a sixth fewer requests. Sums may be rounded differently
+    than for a single image: probabilities can differ by 1e-6.
     """
 
     def __init__(self, classify: Callable[[NDArray[Any]], Predictions]) -> None:
@@ -36,21 +35,18 @@ class Microbatch:
         return await answer
 
     def _gather(self, before: int) -> None:
-        """Go on to wait if more images wait than in the turn before."""
+        """Run the forward pass, or wait another turn if images arrived in this one."""
         if before < (now := len(self._waiting)) < ENOUGH:
             asyncio.get_running_loop().call_soon(self._gather, now)
-        else:
-            self._answer()
-
-    def _answer(self) -> None:
+            return
         waiting, self._waiting = self._waiting, []
         try:
             predictions = self._classify(np.array([pixels for pixels, _ in waiting]))
-        except Exception as error:  # noqa: BLE001  # it belongs to those who wait
+        except Exception as error:  # noqa: BLE001  # each request raises it
             for _, answer in waiting:
                 if not answer.done():
                     answer.set_exception(error)
             return
         for (_, answer), prediction in zip(waiting, predictions.each(), strict=True):
-            if not answer.done():  # or its request was cancelled
+            if not answer.done():  # done if its request was cancelled
                 answer.set_result(prediction)

@@ -1,6 +1,8 @@
 """The fast path: Starlette routes in front of FastAPI, whose dispatch takes longer than the decoder and the network."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeAlias
 
 from pydantic import SecretStr
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -16,12 +18,15 @@ from app.api.v2.routes import INFER_PATHS, answer_inference
 from app.problem_details import HANDLERS, problem_response
 from app.service import Service
 
+Answer: TypeAlias = Callable[[Request, bool], Awaitable[Response]]
+"""Makes the response to a request, from the request and `fit`"""
+
 FITS = {b"": False, b"fit=false": False, b"fit=true": True}
-"""Values of `fit` by the whole query string, where nothing else needs to be validated."""
+"""Values of `fit` by the query string, for the queries that need no validation"""
 
 
 class FastRoute(Route):
-    """A route that matches its method and a query without need of validation; all else is left to FastAPI."""
+    """A route that matches its method and the queries in `FITS`; FastAPI handles all others."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child_scope = super().matches(scope)
@@ -31,35 +36,29 @@ class FastRoute(Route):
 
 
 class FastEndpoint:
-    """An endpoint as an ASGI application, which Starlette does not wrap in a handling of exceptions of its own."""
+    """An endpoint as an ASGI application; Starlette would wrap a function in exception handling of its own."""
 
-    def __init__(self, api_key: SecretStr | None, answer: Callable[[Request], Awaitable[Response]]) -> None:
+    def __init__(self, api_key: SecretStr | None, answer: Answer) -> None:
         self._api_key, self._answer = api_key, answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         authorize(self._api_key, request.headers.get(HEADER))
-        response = await self._answer(request)
+        response = await self._answer(request, FITS[scope["query_string"]])
         await response(scope, receive, send)
 
 
 def add_fast_path(api: ASGIApp, service: Service) -> ASGIApp:
     """Put the fast path in front of the FastAPI application, whose routes answer by the same functions."""
-
-    def route(path: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
-        return FastRoute(path, FastEndpoint(service.settings.api_key, answer), methods=["POST"])
-
-    routes = [
-        route("/predict", lambda request: answer_one(service, request, _fit(request))),
-        route("/predict/batch", lambda request: answer_batch(service, request, _fit(request))),
-        *(route(path, lambda request: answer_inference(service, request)) for path in INFER_PATHS),
-    ]
+    answers: dict[str, Answer] = {
+        "/predict": partial(answer_one, service),
+        "/predict/batch": partial(answer_batch, service),
+        **dict.fromkeys(INFER_PATHS, lambda request, _: answer_inference(service, request)),
+    }
+    key = service.settings.api_key
+    routes = [FastRoute(path, FastEndpoint(key, answer), methods=["POST"]) for path, answer in answers.items()]
     router = Router(routes, redirect_slashes=False, default=head_as_get(api))
     return ServerErrorMiddleware(ExceptionMiddleware(router, HANDLERS), problem_response)
-
-
-def _fit(request: Request) -> bool:
-    return FITS[request.scope["query_string"]]
 
 
 def head_as_get(app: ASGIApp) -> ASGIApp:

@@ -1,4 +1,4 @@
-"""What the OpenAPI schema says beside the models: headers, refusals, examples."""
+"""Parts of the OpenAPI schema in addition to the models: headers, errors, examples."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -36,11 +36,11 @@ HEADERS = {
     "Accept-Encoding": _header("the encoding in which the body is wanted", "identity"),
     HEADER_LENGTH: _header("bytes of the body that are JSON, if binary tensors follow", "331"),
 }
-"""What answers carry beside HTTP's own headers."""
+"""Response headers in addition to HTTP's own"""
 
 
 class Api(FastAPI):
-    """An application that says in its OpenAPI schema which header every answer carries."""
+    """An application whose OpenAPI schema describes the header that every response has."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema:
@@ -53,13 +53,13 @@ class Api(FastAPI):
 
 
 def shown(answer: Any) -> dict[str, Any]:
-    """Describe a response by an answer, as Swagger UI shows it."""
+    """Describe a response by an example, which Swagger UI shows."""
     document = answer.model_dump() if isinstance(answer, BaseModel) else answer
     return {"content": {"application/json": {"example": document}}}
 
 
 def problem_responses(path: str, *problems: type[Problem]) -> Responses:
-    """Describe with which problems a route answers: with these, and if it fails."""
+    """Describe the error responses of a route: these, and that of an internal error."""
     kinds: Sequence[type[Problem]] = (*problems, InternalError)
     statuses = sorted({kind.status for kind in kinds})
     return {status: _refusal(path, [kind for kind in kinds if kind.status == status]) for status in statuses}

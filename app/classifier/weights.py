@@ -14,7 +14,7 @@ from safetensors.numpy import load as deserialize
 from safetensors.numpy import save as serialize
 
 from app.classifier.network import Layer, Parameters
-from app.classifier.pixels import DIGITS, IMAGE_SHAPE
+from app.classifier.pixels import DIGITS, PIXELS
 
 DEFAULT_PATH = Path(__file__).resolve().parents[2] / "weights" / "three-or-seven.safetensors"
 """Beside the `app` package: in a checkout, in an installed wheel and in the image alike."""
@@ -136,16 +136,14 @@ def _check(parameters: Parameters, metadata: Metadata) -> None:
         raise ValueError(f"it tells the digits {metadata.digits} apart, not {DIGITS}")
     if not 0.5 <= metadata.threshold <= 1:
         raise ValueError(f"its threshold {metadata.threshold} is not in the range 0.5 to 1")
-    if (units[:1], units[-1:]) != ((IMAGE_SHAPE[0] * IMAGE_SHAPE[1],), (len(DIGITS),)):
+    if (units[:1], units[-1:]) != ((PIXELS,), (len(DIGITS),)):
         raise ValueError(f"its architecture {units} does not lead from 784 pixels to 2 digits")
     if len(parameters) != len(units) - 1:
         raise ValueError(f"it has {len(parameters)} layers, and its architecture is {units}")
     for index, (W, b) in enumerate(parameters):
-        shapes = (units[index : index + 2], units[index + 1 : index + 2])
-        if (W.shape, b.shape) != shapes:
-            raise ValueError(
-                f"its layer {index} has the shapes {W.shape} and {b.shape}, not {shapes[0]} and {shapes[1]}"
-            )
+        weights, biases = units[index : index + 2], units[index + 1 : index + 2]
+        if (W.shape, b.shape) != (weights, biases):
+            raise ValueError(f"its layer {index} has the shapes {W.shape} and {b.shape}, not {weights} and {biases}")
         if not W.dtype == b.dtype == np.float32:
             raise ValueError(f"its layer {index} is of {W.dtype} and {b.dtype}, not float32")
         if not (np.isfinite(W).all() and np.isfinite(b).all()):

@@ -19,7 +19,7 @@ from app.classifier.weights import Metadata
 from app.errors import InvalidInference
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-"""How many bytes of a body are JSON; binary tensors follow."""
+"""Header with the number of bytes of a body that are JSON; binary tensors follow"""
 
 _NUMBER = re.compile("[0-9]{1,12}")
 
@@ -54,11 +54,8 @@ def _read_tensor(tensor: schemas.RequestInput, binary: bytes) -> NDArray[Any]:
     dtype, image_shape = schemas.INPUT_KINDS[tensor.datatype]
     count, *rest = tensor.shape or [0]
     if tuple(rest) != image_shape or count < 1:
-        raise InvalidInference(
-            f"The shape is {tensor.shape}. As {tensor.datatype} send {['n', *image_shape]}, n at least 1.".replace(
-                "'", ""
-            )
-        )
+        wanted = ", ".join(["n", *map(str, image_shape)])
+        raise InvalidInference(f"The shape is {tensor.shape}. As {tensor.datatype} send [{wanted}], n at least 1.")
     values = _from_json(tensor, dtype) if tensor.data is not None else _from_binary(tensor, dtype, binary)
     if values.size != count * PIXELS:
         raise InvalidInference(f"The shape {tensor.shape} wants {count * PIXELS} values, and {values.size} came.")
@@ -69,7 +66,7 @@ def _read_tensor(tensor: schemas.RequestInput, binary: bytes) -> NDArray[Any]:
 
 def _from_json(tensor: schemas.RequestInput, dtype: type[np.generic]) -> NDArray[Any]:
     values = _flat(tensor.data or [], tensor.shape)
-    # Types are looked at before NumPy sees them: it makes an array of anything, and a huge one of long strings.
+    # Check the types first: NumPy makes an array of anything, and a huge one of long strings.
     if not values or not set(map(type, values)) <= ({int} if dtype is np.uint8 else {int, float}):
         raise InvalidInference(f"The data must be {tensor.datatype} numbers, flat or nested like the shape.")
     if dtype is np.uint8 and not (min(values) >= 0 and max(values) <= 255):
@@ -81,7 +78,7 @@ def _from_json(tensor: schemas.RequestInput, dtype: type[np.generic]) -> NDArray
 
 
 def _flat(data: list[Any], shape: list[int]) -> list[Any]:
-    """The innermost values of lists that are nested like the shape, or are flat; nothing of others."""
+    """Flatten lists that are nested like the shape, or are flat already; return an empty list for any others."""
     if data and isinstance(data[0], list):
         for side in shape[1:]:
             if not all(isinstance(row, list) and len(row) == side for row in data):
@@ -104,10 +101,9 @@ def _from_binary(tensor: schemas.RequestInput, dtype: type[np.generic], binary: 
 def write_inference(
     request: schemas.InferenceRequest, predictions: Predictions, metadata: Metadata
 ) -> tuple[bytes, int | None]:
-    """The body of the answer, and how many of its bytes are JSON if binary tensors follow."""
-    arrays = dict(
-        zip(schemas.OUTPUTS, (predictions.probabilities, predictions.digits, predictions.confident), strict=True)
-    )
+    """Make the body of the response, and the number of its bytes that are JSON if binary tensors follow."""
+    digits, probabilities, confident = predictions
+    arrays = {"probabilities": probabilities, "digit": digits, "confident": confident}
     wanted = request.outputs or [schemas.RequestOutput(name=name) for name in schemas.OUTPUTS]
     all_binary = (request.parameters or schemas.RequestParameters()).binary_data_output
     outputs: list[schemas.ResponseOutput] = []

@@ -2,6 +2,7 @@
 
 import json
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -28,13 +29,10 @@ OF_INFERENCE = (*OF_MODELS, *errors.OF_BODIES, errors.InvalidInference)
 INLINE_BINARY = 64
 """Minimum number of bytes of a binary request that take as long to read as one byte of JSON"""
 
-HEADER_LENGTH_PARAMETER = {
-    "name": HEADER_LENGTH,
-    "in": "header",
-    "required": False,
-    "description": "bytes of the body that are JSON, if binary tensors follow",
-    "schema": {"type": "string"},
+HEADER_LENGTH_PARAMETER = {"name": HEADER_LENGTH, "in": "header"} | {
+    key: HEADERS[HEADER_LENGTH][key] for key in ("description", "required", "schema")
 }
+"""Without the header's example, which would contradict the example of the body"""
 
 
 def router(service: Service) -> APIRouter:
@@ -78,16 +76,11 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
     ]
     metadata = schemas.ModelMetadata(name=name, versions=[version])
     request_body, response = _described_inference(service)
-
-    async def known(request: Request) -> None:
-        check_model(service, request)
-
-    free = [Depends(known)]
-    guarded = [*guard(service.settings.api_key), *free]
+    guarded, known = guard(service.settings.api_key), [Depends(partial(check_model, service))]
 
     @router.get(
         "",
-        dependencies=guarded,
+        dependencies=[*guarded, *known],
         responses=problem_responses(prefix, *OF_MODELS) | {200: shown(metadata)},
         openapi_extra={"parameters": parameters},
     )
@@ -97,7 +90,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
 
     @router.get(
         "/ready",
-        dependencies=free,
+        dependencies=known,
         responses=problem_responses(prefix, errors.UnknownModel)
         | readiness(schemas.ModelReadiness(name=name, ready=True), schemas.ModelReadiness(name=name, ready=False)),
         openapi_extra={"parameters": parameters},
@@ -108,7 +101,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
 
     @router.post(
         "/infer",
-        dependencies=guard(service.settings.api_key),
+        dependencies=guarded,
         response_model=schemas.InferenceResponse,
         responses=problem_responses(prefix, *OF_INFERENCE) | {200: response},
         openapi_extra={"requestBody": request_body, "parameters": [*parameters, HEADER_LENGTH_PARAMETER]},
@@ -123,7 +116,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
     return router
 
 
-def check_model(service: Service, request: Request) -> None:
+async def check_model(service: Service, request: Request) -> None:
     """Raise UnknownModel if the path names another model or version."""
     known = _names(service)
     for part, sent in request.path_params.items():
@@ -133,7 +126,7 @@ def check_model(service: Service, request: Request) -> None:
 
 async def answer_inference(service: Service, request: Request) -> Response:
     """Answer an inference request. Raises UnknownModel, InvalidInference, and the same errors as `read_body`."""
-    check_model(service, request)
+    await check_model(service, request)
     sent = await read_body(request)
     header_length = request.headers.get(HEADER_LENGTH)
     size = len(sent) if header_length is None else len(sent) // INLINE_BINARY

@@ -25,7 +25,7 @@ OUTPUTS: dict[str, tuple[str, str, tuple[int, ...]]] = {
 """By name: the protocol's type, NumPy's (binary tensors are little-endian), and the shape for one image."""
 
 MOST_IMAGES = 2**31 - 1
-"""As far as numbers go; the limit on bodies is far lower."""
+"""Maximum number of images in a shape; the limit on bodies is far lower."""
 
 
 class _Document(BaseModel):
@@ -124,12 +124,9 @@ class ModelReadiness(BaseModel):
     ready: bool
 
 
-class ResponseOutput(BaseModel):
+class ResponseOutput(TensorMetadata):
     """One tensor."""
 
-    name: str
-    datatype: str
-    shape: list[int]
     data: list[float] | list[int] | list[bool] | None = Field(None, description="flat; absent from a binary tensor")
     parameters: dict[str, int] | None = None
 
