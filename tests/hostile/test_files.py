@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 import httpx2
 import pytest
@@ -18,20 +17,15 @@ from app.preprocessing.decode import DigitImage, read_digit
 from tests.conftest import encode
 from tests.hostile import PLENTY
 from tests.hostile.corpus import FORMATS, corpus, drawing
-from tests.serving import Server, serve
+from tests.serving import Server
 
 FILES = corpus()
 SECONDS = 10
 """For one file on a busy machine; `max_image_pixels` bounds it to about one second."""
 
+OPTIONS = ("--no-access-log",)
 MEMORY = 600_000_000
 """Resident bytes after the whole corpus: an image of 50 million pixels in colour, and the interpreter."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serve("--no-access-log") as server:
-        yield server
 
 
 @pytest.mark.parametrize(("path", "query"), [("/predict", ""), ("/predict", "fit=true"), ("/explain", "fit=true")])

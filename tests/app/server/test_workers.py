@@ -15,10 +15,9 @@ import pytest
 from app.classifier.weights import DEFAULT_PATH, load, save
 from tests.app.middleware.test_observability import figures
 from tests.clients import COUNT, Clients
-from tests.conftest import DATA
+from tests.conftest import SEVEN
 from tests.serving import Server, serve
 
-SEVEN = (DATA / "seven.png").read_bytes()
 PATIENCE = 60
 
 
