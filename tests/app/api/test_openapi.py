@@ -5,10 +5,9 @@ from typing import Any, NamedTuple
 import httpx2
 import jsonschema
 import pytest
-from PIL import Image
 
 from app.errors import Problem
-from tests.conftest import SEVEN, encode
+from tests.app.api.routes.test_predict import REFUSALS
 
 INFER = "/v2/models/{model}/infer"
 STATUSES = {problem.code: problem.status for problem in Problem.__subclasses__()}
@@ -88,23 +87,12 @@ def test_the_inference_that_is_shown_can_be_sent_and_is_answered_as_shown(client
     assert answer == shown
 
 
-@pytest.mark.parametrize(
-    ("code", "query", "files"),
-    [
-        ("validation", "?fit=perhaps", None),
-        ("image-format", "", {"file": b"junk"}),
-        ("image-missing", "", {"image": SEVEN}),
-        ("image-unreadable", "", {"file": SEVEN[:-60]}),
-        ("image-size", "", {"file": encode(Image.new("L", (29, 28)))}),
-        ("image-blank", "", {"file": encode(Image.new("L", (28, 28)))}),
-    ],
-)
-def test_a_refusal_is_what_was_shown(
-    client: httpx2.Client, document: Any, code: str, query: str, files: dict[str, bytes] | None
-) -> None:
-    described = document["paths"]["/predict"]["post"]["responses"][str(STATUSES[code])]
+@pytest.mark.parametrize("name", ["invalid fit", "text", "wrong field", "truncated image", "another size", "blank"])
+def test_a_refusal_is_what_was_shown(client: httpx2.Client, document: Any, name: str) -> None:
+    request, (status, code, _), _ = REFUSALS[name]
+    described = document["paths"]["/predict"]["post"]["responses"][str(status)]
     shown = described["content"]["application/problem+json"]["examples"][code]["value"]
-    refused = client.post(f"/predict{query}", files=files, headers={"X-Request-ID": shown["request_id"]})
+    refused = client.post("/predict", **request, headers={"X-Request-ID": shown["request_id"]})
     assert refused.json() == shown
 
 

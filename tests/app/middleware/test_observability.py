@@ -17,15 +17,12 @@ from tests.conftest import SEVEN
 from tests.serving import Server, serve
 
 
-@pytest.mark.parametrize("valid", ["abc-123", "0af7651916cd43dd8448eb211c80319c", "a" * 128])
-def test_valid_request_id_is_sent_back(client: httpx2.Client, valid: str) -> None:
-    assert client.get("/livez", headers={"X-Request-ID": valid}).headers["x-request-id"] == valid
-
-
-@pytest.mark.parametrize("invalid", ["", "a b", '"', "a" * 129, "é"])
-def test_invalid_request_id_is_replaced(client: httpx2.Client, invalid: str) -> None:
-    answered = client.get("/livez", headers=[(b"X-Request-ID", invalid.encode())]).headers["x-request-id"]
-    assert re.fullmatch("[0-9a-f]{32}", answered)
+def test_request_id(client: httpx2.Client) -> None:
+    for valid in ("abc-123", "0af7651916cd43dd8448eb211c80319c", "a" * 128):
+        assert client.get("/livez", headers={"X-Request-ID": valid}).headers["x-request-id"] == valid
+    for invalid in ("", "a b", '"', "a" * 129, "é"):
+        answer = client.get("/livez", headers=[(b"X-Request-ID", invalid.encode())])
+        assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
 
 
 PAGES = ("/", "/docs", "/model/card", "/readyz", "/static/docs.js", "/swagger-ui/swagger-ui-bundle.js", "/v2")
@@ -106,13 +103,8 @@ def test_each_request_is_one_line_of_json(fresh: Server) -> None:
     first, second, refused = access_log(fresh)
     assert first.pop("milliseconds") > 0
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", first.pop("time"))
-    assert first == {
-        "request_id": "mine",
-        "client": "127.0.0.1",
-        "method": "POST",
-        "path": "/predict",
-        "status": 200,
-    }
+    expected = {"request_id": "mine", "client": "127.0.0.1", "method": "POST", "path": "/predict", "status": 200}
+    assert first == expected
     assert (second["path"], second["status"]) == ("/nowhere", 404)
     assert refused["status"] == 413
 
@@ -160,8 +152,5 @@ def test_head_is_get_without_the_body(client: httpx2.Client, path: str) -> None:
     assert not head.content
     if path not in ("/static/page.js", "/none"):
         assert f'method="HEAD",route="{path}"' in client.get("/metrics").text
-
-
-def test_head_of_predict_is_refused(client: httpx2.Client) -> None:
-    response = client.head("/predict")
-    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    refused = client.head("/predict")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
