@@ -6,12 +6,12 @@ are left out where they are not installed: `pip install torch scikit-learn`.
 """
 
 import statistics
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
+from timeit import Timer
 from typing import Annotated, Any
 
 import numpy as np
@@ -111,8 +111,7 @@ def new_parameters() -> tuple[np.ndarray, tuple[Any, ...]]:
 
 
 def main(
-    turns: Annotated[int, typer.Option(min=1, help="How often each is timed; the median counts.")] = 15,
-    seconds: Annotated[float, typer.Option(min=0, help="Length of one turn.")] = 1.0,
+    turns: Annotated[int, typer.Option(min=1, help="How often each is timed; the median counts.")] = 50,
 ) -> None:
     """Time all contestants in turns, each on one thread, and print medians, with ratios taken turn by turn."""
     rng = np.random.default_rng(0)
@@ -124,7 +123,8 @@ def main(
         steps = {name: make(inputs, targets) for name, (module, make) in CONTESTANTS.items() if find_spec(module)}
         for _ in track(range(turns), "Turns"):
             for name, step in steps.items():
-                rates[name].append(SETTINGS.batch_size * steps_a_second(step, seconds))
+                count, seconds = Timer(step).autorange()
+                rates[name].append(SETTINGS.batch_size * count / seconds)
     title = f"{'-'.join(map(str, SETTINGS.architecture))}, batch {SETTINGS.batch_size}, float32, one thread"
     table = Table("", "examples a second", "this project is", title=title)
     for name in CONTESTANTS:
@@ -134,16 +134,6 @@ def main(
         else:
             table.add_row(name, "not installed", "")
     Console().print(table)
-
-
-def steps_a_second(step: Step, seconds: float) -> float:
-    """Run a step for a while, at least once."""
-    step()
-    done, start = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - start) < seconds or not done:
-        step()
-        done += 1
-    return done / elapsed
 
 
 if __name__ == "__main__":
