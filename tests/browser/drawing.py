@@ -44,10 +44,6 @@ class Hand:
         assert box
         self._box = box
 
-    def take_pen(self, width: int) -> None:
-        """Set the width of the pen, in 560ths of the paper."""
-        self.page.locator("#pen").fill(str(width))
-
     def draw(self, strokes: Sequence[Stroke], x: float = 0, y: float = 0, scale: float = 1) -> None:
         """Draw in the part of the paper that begins at (x, y)."""
         left, top, width, height = self._box["x"], self._box["y"], self._box["width"], self._box["height"]

@@ -21,7 +21,7 @@ from tests.serving import serve
 
 WHOLE = [(0, 0, 1.0, pen) for pen in (28, 8, 64)]
 PLACES = [*WHOLE, (0.05, 0.5, 0.4, 14), (0.55, 0.02, 0.4, 20), (0.3, 0.3, 0.25, 8)]
-"""Left, top, scale and pen."""
+"""Left, top, scale and width of the pen in 560ths of the paper."""
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "device_scale_factor": 2}
 NEITHER_SENTENCE = "This looks like neither a 3 nor a 7."
@@ -46,7 +46,7 @@ def test_drawn_digits_are_read_and_confident(open_page: Open, hand: type[Hand], 
     page = open_page(**options)
     drawer = hand(page)
     for (name, strokes), (x, y, scale, pen) in product(DIGITS.items(), PLACES):
-        drawer.take_pen(pen)
+        page.locator("#pen").fill(str(pen))
         drawer.draw(strokes, x, y, scale)
         expect(sentence(page), f"{name} at {x}, {y}, {scale} with {pen}").to_have_text(SENTENCES[name[0]])
         expect(page.locator(f"#p-{name[0]}")).to_contain_text("9")

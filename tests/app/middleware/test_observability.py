@@ -35,13 +35,11 @@ def test_security_headers(client: httpx2.Client, path: str, status: int) -> None
     response = client.get(path)
     assert response.status_code == status
     headers = response.headers
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["x-frame-options"] == "DENY"
-    assert headers["referrer-policy"] == "no-referrer"
-    policy = headers.get_list("content-security-policy")
-    assert len(policy) == 1
-    assert policy[0].startswith("default-src 'none'")
-    assert "frame-ancestors 'none'" in policy[0]
+    expected = {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "no-referrer"}
+    assert expected.items() <= dict(headers).items()
+    [policy] = headers.get_list("content-security-policy")
+    assert policy.startswith("default-src 'none'")
+    assert "frame-ancestors 'none'" in policy
 
 
 def figures(url: str) -> Callable[..., float]:
