@@ -49,7 +49,7 @@ def main(
                 batches["one core"][count].append(1e6 / measured.images_a_second)
             for kind in FORMATS:
                 for side in SIDES:
-                    load = Load("fit", drawing(kind, side), f"image/{kind.lower()}", "/predict?fit=true")
+                    load = Load("fit", drawing(kind, side), path="/predict?fit=true")
                     fits[kind][side].append(server.drive(load, 1, seconds).p50)
     parts: list[tuple[str, str, Series, str]] = [
         ("images/s by workers and connections", "connections", rates, ",.0f"),

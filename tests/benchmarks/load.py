@@ -46,17 +46,12 @@ class Load:
 
     name: str
     body: bytes
-    content_type: str = "image/png"
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "image/png"})
     path: str = "/predict"
-    more_headers: Mapping[str, str] = field(default_factory=dict)
     images: int = 1
     """Number of images in one request"""
     is_right: Callable[[bytes], bool] = by_digit
     """Whether the content of a response is right"""
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Content-Type": self.content_type, **self.more_headers}
 
 
 class Measured(NamedTuple):
@@ -83,7 +78,7 @@ class Server:
 
     def ask(self, load: Load) -> bytes:
         """Send the request once, and return the content of the response."""
-        with urlopen(Request(self.url + load.path, load.body, load.headers), timeout=PATIENCE) as response:
+        with urlopen(Request(self.url + load.path, load.body, dict(load.headers)), timeout=PATIENCE) as response:
             return bytes(response.read())
 
     def drive(self, load: Load, connections: int, seconds: float, refusals: bool = False) -> Measured:
@@ -163,7 +158,8 @@ def form(
     disposition = f'form-data; name="{field_name}"; filename="7.png"'
     head = f"--b\r\nContent-Disposition: {disposition}\r\nContent-Type: image/png\r\n\r\n"
     body = b"".join(head.encode() + file + b"\r\n" for file in files) + b"--b--\r\n"
-    return Load(name, body, "multipart/form-data; boundary=b", path, images=len(files), is_right=is_right)
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    return Load(name, body, headers, path, len(files), is_right)
 
 
 def table(columns: Sequence[object], rows: Iterable[Sequence[object]]) -> str:

@@ -65,13 +65,12 @@ FORM_BATCH = form("files", [PNG] * BATCH, "/predict/batch", f"batch of {BATCH}",
 BINARY = Load(
     f"binary tensor of {BATCH}",
     BINARY_HEAD + PIXELS.tobytes() * BATCH,
-    "application/octet-stream",
+    {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(BINARY_HEAD))},
     INFER,
-    {"Inference-Header-Content-Length": str(len(BINARY_HEAD))},
     BATCH,
     by_binary_tensor,
 )
-TENSOR = Load("JSON tensor", JSON_TENSOR, "application/json", INFER, is_right=by_tensor)
+TENSOR = Load("JSON tensor", JSON_TENSOR, {"Content-Type": "application/json"}, INFER, is_right=by_tensor)
 
 
 class Contestant(NamedTuple):
@@ -117,8 +116,7 @@ def main(
     names = [LIMIT, OURS, PLAIN] if here else list(CONTENDERS)
     pythons = {name: Path(sys.executable) if here else environment(name) for name in names}
     results: Results = defaultdict(list)
-    starts: dict[str, list[float]] = defaultdict(list)
-    memory: dict[str, list[int]] = defaultdict(list)
+    servers: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for _, name in track(list(product(range(turns), names)), "Servers", console=Console(stderr=True)):
         _, arguments, loads = CONTENDERS[name]
         with running([pythons[name], *arguments], loads[0]) as server:
@@ -128,16 +126,12 @@ def main(
                 for number in connections:
                     measured = server.drive(load, number, seconds, refusals=name != OURS)
                     results[name, load.name, number].append(measured)
-            starts[name].append(server.start_seconds)
-            memory[name].append(server.memory())
-    of_server = {
-        name: [
-            f"{statistics.median(memory[name]) / 1e6:.0f}",
-            f"{statistics.median(starts[name]):.2f}",
-            "-" if here else f"{size(pythons[name].parents[1]) / 1e6:.0f}",
-        ]
-        for name in names
-    }
+            servers[name].append((server.memory(), server.start_seconds))
+    of_server = {}
+    for name, runs in servers.items():
+        memory, start = map(statistics.median, zip(*runs, strict=True))
+        disk = "-" if here else f"{size(pythons[name].parents[1]) / 1e6:.0f}"
+        of_server[name] = [f"{memory / 1e6:.0f}", f"{start:.2f}", disk]
     columns = ["server", "request", "connections", "images/s", "of the limit", "p50 ms", "p99 ms", "CPU µs a request"]
     columns += ["MB resident", "s to start", "MB on disk"]
     text = table(columns, ([*key, *figures(results, key), *of_server[key[0]]] for key in results))

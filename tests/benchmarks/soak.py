@@ -64,7 +64,7 @@ KINDS = (
     Kind(BARE, 40),
     Kind(FORM, 20),
     Kind(Load("drawing to fit", drawing("PNG", 280), path="/predict?fit=true"), 8),
-    Kind(Load("photo of 9 MP", drawing("JPEG", 3000), "image/jpeg", "/predict?fit=true"), 2),
+    Kind(Load("photo of 9 MP", drawing("JPEG", 3000), path="/predict?fit=true"), 2),
     Kind(form("files", [PNG, b"junk", PNG], "/predict/batch", "batch with junk", by_mixed_entries), 6),
     Kind(BINARY, 4),
     Kind(Load("picture of why", PNG, path="/explain", is_right=WHY.__eq__), 4),

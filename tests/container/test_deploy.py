@@ -17,7 +17,7 @@ import yaml
 from app.classifier.weights import DEFAULT_PATH, load, save
 from tests.clients import Clients
 from tests.conftest import ROOT
-from tests.container.engine import docker, wait_until
+from tests.container.conftest import docker, wait_until
 
 COMPOSE_FILE = str(ROOT / "deploy" / "compose.yaml")
 PROJECT = "three-or-seven-test"

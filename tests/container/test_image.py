@@ -15,7 +15,7 @@ from PIL import Image
 
 from app.classifier.weights import DEFAULT_PATH
 from tests.conftest import ROOT, SEVEN, encode
-from tests.container.engine import docker, wait_until
+from tests.container.conftest import docker, wait_until
 
 LOCK = ROOT / "requirements.lock"
 

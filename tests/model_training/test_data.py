@@ -49,11 +49,6 @@ def mirror(served: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
-
-
 def load(*mirrors: str, cache: Path) -> Mnist:
     return load_mnist(mirrors=mirrors, cache=cache, checksums=CHECKSUMS)
 
@@ -89,7 +84,8 @@ def test_folder_with_a_missing_or_wrong_file(tmp_path: Path, name: str, content:
         load_mnist(tmp_path)
 
 
-def test_download_is_cached_and_resumed(cache: Path, served: Path, mirror: str) -> None:
+def test_download_is_cached_and_resumed(tmp_path: Path, served: Path, mirror: str) -> None:
+    cache = tmp_path / "cache"
     first, last = (served / f"{name}.gz" for name in (FIRST, LAST))
     whole = last.read_bytes()
     last.write_bytes(whole[:-9])
@@ -117,8 +113,8 @@ def test_download_is_cached_and_resumed(cache: Path, served: Path, mirror: str) 
     ],
     ids=["another", "corrupt", "missing"],
 )
-def test_next_mirror_is_used(cache: Path, served: Path, mirror: str, content: bytes | None, error: str) -> None:
-    bad = f"{mirror}/bad"
+def test_next_mirror_is_used(tmp_path: Path, served: Path, mirror: str, content: bytes | None, error: str) -> None:
+    cache, bad = tmp_path / "cache", f"{mirror}/bad"
     (served / "bad").mkdir()
     if content:
         (served / "bad" / f"{FIRST}.gz").write_bytes(content)
@@ -141,13 +137,10 @@ def test_the_compact_copy_is_true(mnist: Mnist, digits: Digits, others: Digits) 
         assert (copy.labels == original.labels).all()
 
 
-def test_only_keeps_the_digits_asked_for(others: Digits) -> None:
+def test_only_and_stratified_split(digits: Digits, others: Digits) -> None:
     kept = others.only(1, 8)
     assert np.unique(kept.labels, return_counts=True)[1].tolist() == [50, 50]
     assert (kept.images[0] == others.images[others.labels == 1][0]).all()
-
-
-def test_a_split_is_stratified_and_loses_nothing(digits: Digits) -> None:
     rest, held_out = digits.split(0.1, np.random.default_rng(0))
     assert [len(held_out.only(digit).labels) for digit in DIGITS] == [101, 103]
     assert [len(rest.only(digit).labels) for digit in DIGITS] == [909, 925]

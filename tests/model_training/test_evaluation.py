@@ -47,14 +47,11 @@ def test_noise() -> None:
     assert figures.noise_confidence == pytest.approx(np.maximum(p, 1 - p).max())
 
 
-def test_calibration_worked_by_hand() -> None:
+def test_calibration_and_auroc_worked_by_hand() -> None:
     confidence = np.array([0.51, 0.51, 0.99, 0.99, 0.99, 1.0])
     right = np.array([True, False, True, True, True, False])
     assert reliability(confidence, right) == pytest.approx(np.array([[1 / 3, 0.51, 0.5], [2 / 3, 0.9925, 0.75]]))
     assert calibration_error(confidence, right) == pytest.approx(0.01 / 3 + 0.2425 * 2 / 3)
-
-
-def test_auroc_worked_by_hand() -> None:
     assert auroc(np.array([0.9, 0.8]), np.array([0.1, 0.85])) == pytest.approx(3 / 4)
     assert auroc(np.array([0.5]), np.array([0.5])) == 0.5
     assert auroc(np.array([0.9]), np.array([0.1, 0.2])) == 1

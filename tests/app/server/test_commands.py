@@ -37,21 +37,12 @@ def test_a_bad_setting_stops_the_start_with_one_sentence(
     assert (ended.returncode, ended.stderr) == (1, f"{error}\n")
 
 
-def test_an_unknown_option_is_refused() -> None:
-    ended = run("--prot", "80")
-    assert ended.returncode == 2
-    assert "unrecognized arguments: --prot" in ended.stderr
-
-
-def test_a_taken_port_stops_the_start() -> None:
+def test_a_taken_port_or_an_unknown_host_stops_the_start() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = run("--port", str(port))
     error = f"Cannot listen on 127.0.0.1, port {port}: Address already in use. Choose others with --host and --port.\n"
     assert (ended.returncode, ended.stderr) == (1, error)
-
-
-def test_an_unknown_host_stops_the_start() -> None:
     ended = run("--host", "no.such.host.invalid")
     assert ended.returncode == 1
     assert ended.stderr.startswith("Cannot listen on no.such.host.invalid, port 8000: ")
@@ -81,8 +72,11 @@ def test_ways_to_start(program: tuple[str, ...], workers: int) -> None:
         assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
 
 
-def test_version_and_a_hint_how_to_start() -> None:
+def test_version_unknown_option_and_a_hint_how_to_start() -> None:
     assert run("--version").stdout == f"{__version__}\n"
+    unknown = run("--prot", "80")
+    assert unknown.returncode == 2
+    assert "unrecognized arguments: --prot" in unknown.stderr
     hint = subprocess.run([sys.executable, "-m", "app.main"], capture_output=True, text=True, timeout=60)
     assert hint.returncode == 1
     assert "`python -m app`" in hint.stderr

@@ -85,6 +85,8 @@ def test_other_content_type_is_refused_with_the_accepted_ones(client: httpx2.Cli
     assert_problem(response, *FORMAT, detail)
 
 
+NO_FORM = 'The body is no form. Send a multipart form with each image in a field "files".'
+BATCH_FIELD = 'Send each image in a field "files".'
 TOO_MANY = (422, "batch-too-large", "The request holds too many images")
 TOO_MANY_DETAIL = "The form has more than 64 images. Send them in several requests."
 
@@ -132,16 +134,8 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "explain: text": ({"files": {"file": b"junk"}}, FORMAT, UNKNOWN_FORMAT),
     "batch: 65 images": ({"files": [("files", SEVEN)] * 65}, TOO_MANY, TOO_MANY_DETAIL),
     "batch: more parts than are parsed": ({"files": [("files", SEVEN)] * 81}, TOO_MANY, TOO_MANY_DETAIL),
-    "batch: no form": (
-        {"content": SEVEN},
-        MISSING,
-        'The body is no form. Send a multipart form with each image in a field "files".',
-    ),
-    "batch: wrong field": (
-        {"files": {"file": SEVEN}},
-        MISSING,
-        'The form has "file". Send each image in a field "files".',
-    ),
+    "batch: no form": ({"content": SEVEN}, MISSING, NO_FORM),
+    "batch: wrong field": ({"files": {"file": SEVEN}}, MISSING, f'The form has "file". {BATCH_FIELD}'),
 }
 PATHS = {"explain": "/explain", "batch": "/predict/batch"}
 
