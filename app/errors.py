@@ -116,7 +116,7 @@ class ImageSize(Problem):
 
 class ImageBlank(Problem):
     status, code, title = 422, "image-blank", "The image shows nothing"
-    example = "The image shows no ink that stands out from its ground. Send one with a digit in it."
+    example = "Nothing stands out from the background. Send an image with a digit in it."
 
 
 class InternalError(Problem):

@@ -3,6 +3,7 @@
 import gc
 import sys
 
+import cv2
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
@@ -31,6 +32,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     """
     settings = settings or Settings()
     threadpool_limits(1)  # BLAS: the matrices are small, and other cores serve other requests
+    cv2.setNumThreads(1)  # its images are small, too
     service = Service(settings, load_tested(settings.weights))
     app = add_tracing(add_middleware(add_fast_path(create_api(service), service), service))
     gc.freeze()  # a full collection would look at all that lives as long as the process, and stop requests for 50 ms

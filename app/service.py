@@ -15,6 +15,7 @@ from app.errors import Problem
 from app.metrics import Metrics
 from app.preprocessing.decode import DigitImage, read_digit
 from app.preprocessing.explanation import explain
+from app.preprocessing.polarity import Ink
 from app.settings import Settings
 
 P = ParamSpec("P")
@@ -52,13 +53,13 @@ class Service:
             return function(*args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._slow, lambda: function(*args, **kwargs))
 
-    async def read(self, data: bytes, fit: bool) -> DigitImage:
+    async def read(self, data: bytes, fit: bool, ink: Ink = "auto") -> DigitImage:
         """Decode an image, as `read_digit`, and raise as that does."""
-        return await self.run(_size([data], fit), self._read, data, fit)
+        return await self.run(_size([data], fit), self._read, data, fit, ink)
 
-    async def read_all(self, images: Sequence[bytes], fit: bool) -> list[DigitImage | Problem]:
+    async def read_all(self, images: Sequence[bytes], fit: bool, ink: Ink = "auto") -> list[DigitImage | Problem]:
         """Decode the images of a request; what `read` would raise stands in its place."""
-        return await self.run(_size(images, fit), self._read_all, images, fit)
+        return await self.run(_size(images, fit), self._read_all, images, fit, ink)
 
     async def classify_one(self, image: DigitImage) -> Prediction:
         """Classify an image, with others if others wait."""
@@ -72,16 +73,16 @@ class Service:
         """Draw which pixels are evidence for 3 and for 7, as a PNG. It takes a millisecond, so the thread does it."""
         return await self.run(IN_THREAD, explain, self.classifier.parameters, image.pixels, colors)
 
-    def _read(self, data: bytes, fit: bool) -> DigitImage:
+    def _read(self, data: bytes, fit: bool, ink: Ink) -> DigitImage:
         with self.metrics.decode.time():
-            return read_digit(data, self.settings.max_image_pixels, fit)
+            return read_digit(data, self.settings.max_image_pixels, fit, ink)
 
-    def _read_all(self, images: Sequence[bytes], fit: bool) -> list[DigitImage | Problem]:
+    def _read_all(self, images: Sequence[bytes], fit: bool, ink: Ink) -> list[DigitImage | Problem]:
         read: list[DigitImage | Problem] = []
         with self.metrics.decode.time():
             for data in images:
                 try:
-                    read.append(read_digit(data, self.settings.max_image_pixels, fit))
+                    read.append(read_digit(data, self.settings.max_image_pixels, fit, ink))
                 except Problem as problem:
                     read.append(problem)
         return read

@@ -21,9 +21,10 @@ from app.classifier.weights import DEFAULT_PATH, Metadata, Weights, WeightsError
 from model_training.backprop import Backpropagation
 from model_training.data import MIRRORS, MNIST_SHA256, DataError, Mnist, load_mnist
 from model_training.diagnosis import CHECKED_EXAMPLES, PASSES, VARIANTS, verdict
-from model_training.display import console, follow, show_checks, show_evaluation
+from model_training.display import console, follow, show_checks, show_evaluation, show_fit
 from model_training.evaluation import choose_threshold, evaluate
 from model_training.figures import STYLE, loss_curves
+from model_training.fit_evaluation import RENDERED
 from model_training.gradient_check import TOLERANCE, check_gradient
 from model_training.parameters import as_layers, initialize, size
 from model_training.report import CARD, Report
@@ -36,6 +37,7 @@ LIBRARIES = ("numpy", "opencv-python-headless")
 DEFAULTS = TrainingSettings()
 QUICK_EPOCHS = 36
 QUICK_OUTLIER_SHARE = 0.4
+QUICK_RENDERED = 5
 """Fewer outliers cost honesty, and leave more of a short time to the digits."""
 
 cli = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -50,6 +52,9 @@ Mirrors = Annotated[
 ]
 Hidden = Annotated[tuple[int, int], typer.Option(min=1, help="Units of the two hidden layers.")]
 WeightsPath = Annotated[Path, typer.Option("--weights", help="The weights file; its model card is beside it.")]
+
+
+Rendered = Annotated[int, typer.Option(min=1, help="Digits of each kind of picture on which `fit` is measured.")]
 
 
 @cli.command()
@@ -67,6 +72,7 @@ def train(
         float, typer.Option(min=0, max=1, help="Adam's, at its highest.")
     ] = DEFAULTS.learning_rate,
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = DEFAULTS.seed,
+    rendered: Rendered = RENDERED,
     quick: Annotated[
         bool,
         typer.Option(
@@ -117,15 +123,18 @@ def train(
         metrics={name: asdict(evaluation) for name, evaluation in figures.items()},
     )
     _save(weights, trainer.parameters, metadata)
-    _report(load(weights), weights.parent, data)
+    _report(load(weights), weights.parent, data, min(rendered, QUICK_RENDERED) if quick else rendered)
 
 
 @cli.command("evaluate")
 def evaluate_command(
-    mnist: MnistFolder = None, mirrors: Mirrors = MIRRORS, weights: WeightsPath = DEFAULT_PATH
+    mnist: MnistFolder = None,
+    mirrors: Mirrors = MIRRORS,
+    weights: WeightsPath = DEFAULT_PATH,
+    rendered: Rendered = RENDERED,
 ) -> None:
     """Measure the weights on MNIST's test images, and write their model card anew."""
-    _report(load(weights), weights.parent, _load_mnist(mnist, mirrors))  # bad weights are said before a download
+    _report(load(weights), weights.parent, _load_mnist(mnist, mirrors), rendered)  # bad weights fail before a download
 
 
 @cli.command("check-gradients")
@@ -176,9 +185,12 @@ def diagnose(
     console.print(f"The loss curves are in {figure}.")
 
 
-def _report(weights: Weights, folder: Path, data: Mnist) -> None:
-    report = Report(weights, data.test.only(*DIGITS), data.test.without(*DIGITS))
-    show_evaluation(report.write(folder))
+def _report(weights: Weights, folder: Path, data: Mnist, rendered: int) -> None:
+    report = Report(weights, data.test.only(*DIGITS), data.test.without(*DIGITS), rendered)
+    with console.status("Measuring"):
+        evaluation, kinds = report.write(folder)
+    show_evaluation(evaluation)
+    show_fit(kinds)
     console.print(f"The model card is {folder / CARD}.")
 
 

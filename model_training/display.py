@@ -9,6 +9,7 @@ from rich.table import Table
 
 from app.classifier.pixels import DIGITS
 from model_training.evaluation import SURE, Evaluation
+from model_training.fit_evaluation import KindFigures
 from model_training.gradient_check import Check
 from model_training.trainer import Epoch
 
@@ -58,3 +59,13 @@ def show_evaluation(figures: Evaluation) -> None:
         f"Blank, full and noise images: confidence {figures.noise_confidence:.3f} at most",
     ):
         console.print(line, highlight=False)
+
+
+def show_fit(kinds: list[KindFigures]) -> None:
+    """Print how often digits are read right after `fit`, for each kind of rendered picture."""
+    columns = "kind", "wrong", "confident and wrong", "not confident", "others confident"
+    table = Table(*columns, title=f"With fit, of {kinds[0].images} test images", title_justify="left")
+    for kind in kinds:
+        counts = kind.wrong, kind.confident_and_wrong, kind.not_confident, kind.others_confident
+        table.add_row(kind.kind, *map(str, counts))
+    console.print(table)

@@ -1,5 +1,6 @@
 """The pictures in the model card and in the diagnosis."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -11,6 +12,7 @@ from app.classifier.network import Array, Parameters
 from app.classifier.pixels import DIGIT_COLORS, DIGITS, IMAGE_SHAPE
 from model_training.data import Digits
 from model_training.evaluation import reliability
+from model_training.fit_evaluation import KindFigures
 
 HARDEST = 20
 RECEPTIVE_FIELDS = 40
@@ -102,6 +104,20 @@ def receptive_fields(parameters: Parameters) -> Figure:
     height, width = picture.shape
     figure = Figure(figsize=(width / DOTS, height / DOTS))
     figure.figimage(picture, cmap=_diverging(), vmin=-1, vmax=1)
+    return figure
+
+
+def rendered_kinds(kinds: Sequence[KindFigures]) -> Figure:
+    """Draw one picture of each kind, and beside it the 28 x 28 pixels that the network reads."""
+    rows = -(-len(kinds) // 3)
+    figure = Figure(figsize=(7.5, 1.15 * rows))
+    grid = figure.subplots(rows, 6)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for (picture, seen), kind in zip(grid.reshape(-1, 2), kinds, strict=False):
+        picture.imshow(kind.picture, cmap="gray", vmin=0, vmax=255)
+        picture.set_title(kind.kind, fontsize=7, pad=2, loc="left")
+        seen.imshow(kind.seen, cmap="gray")
     return figure
 
 

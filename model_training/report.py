@@ -15,6 +15,7 @@ from app.classifier.weights import Metadata, Weights
 from model_training import figures
 from model_training.data import Digits
 from model_training.evaluation import CONFIDENT_SHARE, SURE, Evaluation, evaluate
+from model_training.fit_evaluation import RENDERED, KindFigures, evaluate_fit
 from model_training.parameters import size
 
 CARD = "MODEL_CARD.md"
@@ -29,12 +30,15 @@ class Report:
     """MNIST's test images of 3 and 7"""
     others: Digits
     """MNIST's test images of the other digits"""
+    rendered: int = RENDERED
+    """Number of digits that are rendered of each kind, to measure `fit`"""
 
-    def write(self, folder: Path) -> Evaluation:
-        """Write the card and its figures, and return the evaluation that they show."""
+    def write(self, folder: Path) -> tuple[Evaluation, list[KindFigures]]:
+        """Write the card and its figures, and return the evaluations that they show."""
         classifier = Classifier(self.weights.parameters, self.weights.metadata.threshold)
         evaluation = evaluate(classifier, self.digits, self.others)
-        (folder / CARD).write_text(card(self.weights.metadata, evaluation), encoding="utf-8")
+        kinds = evaluate_fit(classifier, self.digits, self.others, self.rendered)
+        (folder / CARD).write_text(card(self.weights.metadata, evaluation, kinds), encoding="utf-8")
         probabilities = classifier.predict(self.digits.images).probabilities
         others = classifier.predict(self.others.images).probabilities.max(axis=1)
         with mpl.rc_context(figures.STYLE):
@@ -43,13 +47,14 @@ class Report:
                 "reliability": figures.reliability_diagram(probabilities, self.digits.labels),
                 "confidence": figures.confidence(probabilities.max(axis=1), others, self.weights.metadata.threshold),
                 "hardest": figures.hardest(self.digits, probabilities),
+                "fit": figures.rendered_kinds(kinds),
                 "receptive-fields": figures.receptive_fields(self.weights.parameters),
             }.items():
                 figure.savefig(folder / f"{name}.png", metadata={"Software": None})
-        return evaluation
+        return evaluation, kinds
 
 
-def card(metadata: Metadata, test: Evaluation) -> str:
+def card(metadata: Metadata, test: Evaluation, kinds: list[KindFigures]) -> str:
     """The text of the card, in Markdown."""
     settings = metadata.training["settings"]
     augmentation = settings["augmentation"]
@@ -62,6 +67,10 @@ def card(metadata: Metadata, test: Evaluation) -> str:
         f"| {true} | {counts[0]} | {counts[1]} |" for true, counts in zip(DIGITS, test.confusion, strict=True)
     )
     checksums = "\n".join(f"| `{name}` | `{checksum}` |" for name, checksum in metadata.data.items())
+    fits = "\n".join(
+        f"| {kind.kind} | {kind.wrong} | {kind.confident_and_wrong} | {kind.not_confident} | {kind.others_confident} |"
+        for kind in kinds
+    )
     return f"""# Model card: {metadata.name} {metadata.version}
 
 Tells a handwritten 3 from a 7 in an image of 28 x 28 pixels, light ink on a dark ground, and says how sure it is.
@@ -102,6 +111,19 @@ Other digits and noise are kinds of outliers that it has learnt from, if not the
 The test images that it finds hardest, with the probability of the true digit; red frames are errors:
 
 ![The hardest test images](hardest.png)
+
+### With `fit`
+
+{kinds[0].images} of the test images of 3 and 7, and as many of other digits, rendered as each kind of picture and read
+with `fit=true`:
+
+| kind of picture | wrong | confident and wrong | not confident | other digits confident |
+|---|---|---|---|---|
+{fits}
+
+One picture of each kind, and beside it what the network saw:
+
+![Pictures of each kind, and what the network saw](fit.png)
 
 ## How it was made
 

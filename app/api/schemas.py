@@ -15,6 +15,17 @@ PROBABILITY_DECIMALS = 6
 """float32 resolves no more than seven just below 1, and the last of them is rounding."""
 
 
+class CropInfo(BaseModel):
+    """Where the digit was found in the upright image, in pixels."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    x: int = Field(examples=[450])
+    y: int = Field(examples=[60])
+    width: int = Field(examples=[80])
+    height: int = Field(examples=[120])
+
+
 class ImageInfo(BaseModel):
     """What was found in the upload and done to it."""
 
@@ -25,6 +36,9 @@ class ImageInfo(BaseModel):
     height: int = Field(description="in pixels, as uploaded", examples=[28])
     inverted: bool = Field(description="whether the ink was darker than its ground", examples=[False])
     fitted: bool = Field(description="whether the digit was found, scaled and centred", examples=[False])
+    crop: CropInfo | None = Field(
+        default=None, description="where the digit was found, if it was fitted", examples=[None]
+    )
 
 
 class ModelInfo(BaseModel):
@@ -44,7 +58,9 @@ class PredictionFields(BaseModel):
         description='of "3" and of "7", 0 to 1', examples=[{"3": 0.0004, "7": 0.9996}]
     )
     confident: bool = Field(
-        description="whether the likelier digit's probability reaches the model's threshold", examples=[True]
+        description="whether the likelier digit's probability reaches the model's threshold, and `fit` left out no"
+        " second digit or letter",
+        examples=[True],
     )
     image: ImageInfo
 
@@ -55,7 +71,7 @@ class PredictionFields(BaseModel):
         return cls(
             digit=prediction.digit,
             probabilities={"3": round(three, PROBABILITY_DECIMALS), "7": round(seven, PROBABILITY_DECIMALS)},
-            confident=prediction.confident,
+            confident=prediction.confident and not image.ambiguous,
             image=image,
             **more,
         )

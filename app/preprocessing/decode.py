@@ -15,9 +15,9 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageFormat, ImageMissing, ImageSize, ImageTooLarge, ImageUnreadable, Problem
-from app.preprocessing.fit import WORKING_SIDE, Grey
+from app.preprocessing.fit import WORKING_SIDE
 from app.preprocessing.fit import fit as fit_digit
-from app.preprocessing.polarity import light_on_dark
+from app.preprocessing.polarity import Grey, Ink, light_on_dark
 
 BAND = 16
 """Rows of the reduced image that are made at a time."""
@@ -28,12 +28,24 @@ MAX_SCANS = 100
 MAX_SEGMENTS = 10_000
 """Of a JPEG, of which Pillow looks at each; large colour profiles and notes of cameras come in a few hundred."""
 
+MIN_FIT_SIDE = 8
+"""Minimum width and height, in pixels, of an image that is fitted: a digit in fewer cannot be read."""
+
 _MEMORY: dict[type[ImageFile], int] = {WebPImageFile: 4}
 """Times as much for each pixel as in other formats: the decoder keeps copies of the whole."""
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 """Of a JPEG, with a length after it, but for the end of the image"""
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+
+
+class Crop(NamedTuple):
+    """Where the digit is in the upright image, in pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
 
 
 class DigitImage(NamedTuple):
@@ -47,9 +59,13 @@ class DigitImage(NamedTuple):
     inverted: bool
     """Whether the ink was dark"""
     fitted: bool
+    ambiguous: bool = False
+    """Whether `fit` left out another component of the digit's size, such as a second digit"""
+    crop: Crop | None = None
+    """Where `fit` found the digit"""
 
 
-def read_digit(data: bytes, max_pixels: int, fit: bool = False) -> DigitImage:
+def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto") -> DigitImage:
     """Decode an image of any kind and make its ink light on dark.
 
     It must be 28 x 28, unless it is to be fitted. Of an animation the first frame counts.
@@ -70,7 +86,9 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False) -> DigitImage:
         if fit and isinstance(image, JpegImageFile):
             image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # decodes no finer than is needed
         image.load()
-        grey = _to_grey(_upright(_reduced(image) if fit else image))
+        reduced = _reduced(image) if fit else image
+        upright = _upright(reduced)
+        grey = _to_grey(upright)
     except Problem:
         raise
     except Image.DecompressionBombError:  # of WebP and GIF, Pillow itself measures the canvas
@@ -79,13 +97,22 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False) -> DigitImage:
         raise ImageUnreadable(
             f"The {plugin.format} image is truncated or corrupt. Save it again and send it whole."
         ) from error
-    pixels, inverted = fit_digit(grey) if fit else light_on_dark(grey)
-    return DigitImage(pixels, image.format or "", width, height, inverted, fit)
+    name = image.format or ""
+    if not fit:
+        pixels, inverted = light_on_dark(grey, ink)
+        return DigitImage(pixels, name, width, height, inverted, fit)
+    found = fit_digit(grey, ink)
+    scales = np.divide((width, height) if upright.size == reduced.size else (height, width), upright.size)
+    crop = Crop(*(round(part * scale) for part, scale in zip(found.box, (*scales, *scales), strict=True)))
+    return DigitImage(found.pixels, name, width, height, found.inverted, fit, found.ambiguous, crop)
 
 
 def _check_size(width: int, height: int, max_pixels: int, fit: bool) -> None:
     if width * height > max_pixels:
         raise ImageTooLarge(f"The image has {width} x {height} pixels. Send at most {max_pixels:,} pixels.")
+    if fit and min(width, height) < MIN_FIT_SIDE:
+        least = f"{MIN_FIT_SIDE} x {MIN_FIT_SIDE}"
+        raise ImageSize(f"The image has {width} x {height} pixels. To be fitted it needs at least {least}.")
     if not fit and (height, width) != IMAGE_SHAPE:
         raise ImageSize(
             f"The image has {width} x {height} pixels. Send one of 28 x 28 pixels, or ask for it to be fitted, with"

@@ -1,188 +1,174 @@
-"""Fits a picture of any size to what the network learnt from, as MNIST's makers did with their scans.
+"""Finds the digit in an image of any size and renders it as MNIST's makers did: in 20 x 20 pixels, centred by mass."""
 
-The ink is found, whatever the light; it is scaled with its aspect into 20 x 20 pixels, drawn at least as thick as a pen
-draws there, and its centre of mass is put in the middle of 28 x 28.
-"""
+from typing import Any, NamedTuple
 
-import math
-from collections.abc import Iterator, Sequence
-
+import cv2
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
-from app.preprocessing.pieces import Mask, Pieces, extent, grown
+from app.preprocessing.polarity import BLANK, SMALL, Grey, Ink, foreground, full_level
 
-Grey = NDArray[np.uint8]
-Levels = NDArray[np.float32]
-
-WORKING_SIDE = 320
-"""Longest side, in pixels, at which the ink is looked for: the thinnest pen on a page still leaves a mark."""
-
-GROUND_SIDE = 64
-"""Longest side at which the ground is measured: light and shadow change slowly."""
-
-GROUND_WINDOW = 21
-"""Side of the window in which the ground is looked for."""
-
-GROUND_SHARE = 0.3
-"""Of a window: as much is ground at least, even in the middle of a thick stroke. With more, a shadow would be ink."""
-
-LEAST_CONTRAST = 16
-"""Of 255, between ink and ground: less is the noise of a camera, a scan or JPEG."""
-
-CLEAN_CONTRAST = 5
-"""The same on a ground without noise, as a canvas has: a black pen of 1 pixel on 7,000 leaves twice as much."""
-
-WIDEST_STROKE = 1 / 3
-"""Of the longest side: what is wider is ground, such as a shadow or a table."""
-
-TIE = 0.9
-"""The share from which the dark side and the light side stand out alike."""
-
-PEAK_PIXELS, PEAK_SHARE = 25, 0.002
-"""The strongest ink is what so many pixels reach, or such a share of a small picture: the smallest digit has more."""
-
+WORKING_SIDE, MIN_SIDE = 320, 96
+"""Maximum and minimum longest side, in pixels, of the image in which the digit is looked for."""
 INK = 0.35
-"""Of the strongest ink: less is smear and shadow."""
-
-FINE = 4
-"""Fine pixels to one of the network's, along each side: the scale at which strokes are thickened and centred."""
-
-DIGIT_SIDE = 20
-"""Of the square that MNIST's digits are scaled into."""
-
-STROKE = 2.4
-"""Pixels: the width of MNIST's thinner strokes. Thinner ones would fade when they are scaled."""
-
-
-def fit(grey: Grey) -> tuple[Grey, bool]:
-    """Find the digit in a picture uint8 (height, width); return it as the network reads it, and whether it was dark.
-
-    Raises ImageBlank if nothing stands out from the ground.
-    """
-    ink, inverted = _ink(_reduced(grey, WORKING_SIDE))
-    strongest = _peak(ink)
-    if strongest < _least_contrast(ink):
-        raise ImageBlank("Nothing stands out from the ground. Send an image with a digit in it.")
-    pieces = Pieces(ink > INK * strongest)
-    if (background := pieces.background()).any():
-        ink[background] = 0
-        strongest = max(_peak(ink), round(INK * strongest))  # which what is left surpasses
-        pieces = Pieces(ink > INK * strongest)
-    mask = pieces.without_specks()
-    rows, columns = (extent(mask, axis) for axis in (1, 0))
-    levels: Levels = np.minimum(ink / strongest, 1) * grown(mask)
-    return _drawn(levels[rows, columns], _stroke_width(mask)), inverted
+"""Minimum level of the foreground, of full ink: less is smear and shadow."""
+RULE, RULE_RUN, RULE_THICKNESS = 0.8, 1 / 20, 1 / 40
+"""Minimum length of a rule, of its straight runs, and maximum thickness, of the image's side."""
+PAPER, RECTANGULAR = 0.1, 0.87
+"""Minimum area of a sheet of paper, of the image, and of its smallest enclosing rectangle (an ellipse fills 0.79)."""
+MAX_COMPONENTS, MIN_DIGIT = 32, 1 / 16
+"""Number of components that are compared, the largest; minimum length of a digit, of the image's longest side."""
+NEAR, PART, COMPARABLE = 0.1, 0.04, 0.5
+"""Maximum gap between a digit's parts, of its length; minimum area of a part; length of a comparable component."""
+DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 4.5, 4
+"""Pixels of MNIST: its digits' side, its range of stroke widths; fine pixels to one of them, for centring."""
+_SQUARE, _WIDE = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
 
 
-def _peak(levels: Levels) -> int:
-    """The highest level that so many pixels reach that it is no accident."""
-    rank = min(PEAK_PIXELS, math.ceil(PEAK_SHARE * levels.size))
-    histogram = Image.fromarray(np.asarray(levels.clip(0, 255), np.uint8)).histogram()
-    return 255 - int(np.searchsorted(np.cumsum(histogram[::-1]), rank))
+class Fitted(NamedTuple):
+    """A digit (28, 28), light on dark; whether its ink was dark; its place; whether another of its size is left out."""
+
+    pixels: Grey
+    inverted: bool
+    box: tuple[int, int, int, int]
+    """x, y, width, height"""
+    ambiguous: bool
 
 
-def _least_contrast(ink: Levels) -> int:
-    """Less is not ink: it depends on whether the ground has noise."""
-    some = ink[::4, ::4]
-    return CLEAN_CONTRAST if np.count_nonzero(some >= 1) < some.size / 4 else LEAST_CONTRAST
+def fit(grey: Grey, ink: Ink = "auto") -> Fitted:
+    """Find the digit in an image uint8 (height, width). Raises ImageBlank if nothing stands out."""
+    working = _on_its_paper(_resized(grey))
+    levels, inverted = foreground(working, ink, small=max(grey.shape) <= SMALL)
+    least = INK * full_level(levels)
+    digit, behind, ambiguous = _select(_without_rules(levels, least))
+    if behind.any():  # it may be darker than the digit
+        levels = np.where(cv2.dilate(behind, _WIDE), np.uint8(0), levels)
+        least = INK * max(full_level(levels), least)
+        digit, _, ambiguous = _select(_without_rules(levels, least))
+    x, y, width, height = cv2.boundingRect(digit)
+    found = slice(y, y + height), slice(x, x + width)
+    soft = np.where(cv2.dilate(digit, _SQUARE)[found], levels[found], 0) / np.percentile(levels[digit > 0], 75)
+    across, down = (side / part for side, part in zip(grey.shape[::-1], working.shape[::-1], strict=True))
+    box = int(x * across), int(y * down), max(1, round(width * across)), max(1, round(height * down))
+    return Fitted(_rendered(np.minimum(soft, 1).astype(np.float32)), inverted, box, ambiguous)
 
 
-def _reduced(grey: Grey, side: int) -> Levels:
-    """The picture with its longest side cut to `side` pixels, if it is longer."""
-    height, width = grey.shape
-    factor = side / max(height, width)
-    if factor < 1:
-        size = max(1, round(width * factor)), max(1, round(height * factor))
-        grey = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
-    return grey.astype(np.float32)
+def _resized(grey: Grey) -> Grey:
+    longest = max(grey.shape)
+    scale = min(1, WORKING_SIDE / longest) if longest >= MIN_SIDE else -(-MIN_SIDE // longest)
+    size = [max(1, round(side * scale)) for side in grey.shape[::-1]]
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return grey if scale == 1 else np.asarray(cv2.resize(grey, size, interpolation=way), np.uint8)
 
 
-def _ink(working: Levels) -> tuple[Levels, bool]:
-    """What stands out from the ground on the side where it does so more, and whether that is the dark side."""
-    low, middle, high = _quantiles_around(working, (GROUND_SHARE, 0.5, 1 - GROUND_SHARE))
-    floor, ceiling = _opened(working), 255 - _opened(255 - working)
-    light, dark = working - np.maximum(middle, floor), np.minimum(middle, ceiling) - working
-    inverted = _is_dark(_peak(dark), _peak(light), working)
-    ink = np.minimum(high, ceiling) - working if inverted else working - np.maximum(low, floor)
-    return np.maximum(ink, 0), inverted
+def _on_its_paper(grey: Grey) -> Grey:
+    """Cover what surrounds a sheet of paper, or the inside of a frame or box, with the level of the paper."""
+    _, light = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    for mask in (light > 0, light == 0):
+        contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        outline: Any = max(contours, key=cv2.contourArea, default=np.zeros((1, 1, 2), np.int32))
+        area, (_, sides, _) = cv2.contourArea(outline), cv2.minAreaRect(outline)
+        whole = cv2.boundingRect(outline)[2:] == grey.shape[::-1]
+        if whole or area < max(PAPER * grey.size, RECTANGULAR * sides[0] * sides[1]):
+            continue
+        sheet = cv2.erode(cv2.drawContours(np.zeros_like(light), [outline], 0, 1, cv2.FILLED), _WIDE) > 0
+        edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, _WIDE)[outline[:, 0, 1], outline[:, 0, 0]]
+        level, content = np.median(grey[sheet & mask]), np.count_nonzero(sheet & ~mask)
+        sharp = np.median(edges) > 0.4 * abs(level - np.median(grey[~mask]))  # a vignette has no edge
+        if sharp and 0.001 * area < content < 0.6 * area:
+            return np.where(sheet, grey, np.uint8(level))
+    return grey
 
 
-def _is_dark(dark: int, light: int, working: Levels) -> bool:
-    """Whether the ink is dark, by what stands out at most on each side; if that is the same, by what covers less."""
-    if min(dark, light) < TIE * max(dark, light):
-        return dark > light
-    some = working[::4, ::4]
-    return bool(2 * np.median(some) >= some.min() + some.max())
+def _without_rules(levels: Grey, least: float) -> Grey:
+    """Threshold the levels, without the lines of ruled and squared paper; strokes that cross a line stay."""
+    mask, faint = ((levels > level).astype(np.uint8) for level in (least, least / 2))
+    for axis in (1, 0):
+        side = mask.shape[axis]
+        lines = _opened(faint, RULE_RUN * side, along=axis)
+        if cv2.boundingRect(lines)[3 - axis] < RULE * side:
+            continue
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
+        thin = np.bincount(labels[_opened(faint, RULE_THICKNESS * side, along=1 - axis) == 0], minlength=count)
+        for number in range(1, count):
+            length = stats[number, 3 - axis]
+            if length >= RULE * side and 2 * thin[number] >= length:
+                crossing = _opened(faint, 1.5 * thin[number] / length + 1, along=1 - axis)
+                mask[(labels == number) & (crossing == 0)] = 0
+    return mask
 
 
-def _quantiles_around(working: Levels, quantiles: Sequence[float]) -> Iterator[Levels]:
-    """Quantiles of the levels around each point: unless ink covers much, they are the paper's levels."""
-    coarse = _reduced(np.asarray(working, np.uint8), GROUND_SIDE)
-    padded = np.pad(coarse, GROUND_WINDOW // 2, mode="reflect" if min(coarse.shape) > GROUND_WINDOW // 2 else "edge")
-    windows = sliding_window_view(padded, (GROUND_WINDOW, GROUND_WINDOW))[::4, ::4]
-    height, width = working.shape
-    for levels in np.quantile(windows, quantiles, axis=(2, 3)).astype(np.float32):
-        yield np.asarray(Image.fromarray(levels).resize((width, height), Image.Resampling.BILINEAR))
+def _opened(mask: Grey, length: float, along: int) -> Any:
+    size = max(2, round(length))
+    return cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, size) if along else (size, 1), np.uint8))
 
 
-def _opened(working: Levels) -> Grey:
-    """The picture without what is light and narrower than the widest stroke: wide shadows keep their edges."""
-    smooth = np.asarray(Image.fromarray(np.asarray(working, np.uint8)).filter(ImageFilter.BoxBlur(1)))
-    window = int(WIDEST_STROKE * max(working.shape)) | 1
-    return _extreme(np.maximum, _extreme(np.minimum, smooth, window), window)
+def _select(mask: Grey) -> tuple[Grey, Grey, bool]:
+    """Masks of the digit and of what lies behind it, and whether another component of comparable size is left."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if count == 1:
+        raise ImageBlank(BLANK)
+    starts, ends, area = stats[:, :2], stats[:, :2] + stats[:, 2:4], stats[:, 4]
+    length = (ends - starts).max(axis=1)
+    borders = (starts == 0).sum(axis=1) + (ends == mask.shape[::-1]).sum(axis=1)
+    found = (1 + np.argsort(-area[1:], kind="stable")[:MAX_COMPONENTS]).tolist()
+
+    def is_behind(one: int, digit: int) -> bool:
+        """Whether it runs from border to border past the digit, or surrounds it on all four sides."""
+        if borders[digit] or not length[one] / 6 <= length[digit] < length[one]:
+            return False
+        (x, y), own = (starts[digit] + ends[digit]) // 2, labels == one
+        return bool(borders[one] >= 2) or all(side.any() for side in (own[y, :x], own[y, x:], own[:y, x], own[y:, x]))
+
+    long = [one for one in found if length[one] >= MIN_DIGIT * max(mask.shape)] or found[:1]
+    behind = [one for one in long if any(is_behind(one, other) for other in long)]
+    candidates = [one for one in long if one not in behind]
+    largest = max(candidates, key=lambda one: np.prod(ends[one] - starts[one]) / (1 + borders[one]))
+    rest = [one for one in found if one not in (*behind, largest) and (borders[largest] or not borders[one])]
+    parts, joined, start, end = [largest], [largest], starts[largest], ends[largest]
+    while joined:
+        gap = NEAR * max(end - start)
+        near = [one for one in rest if (starts[one] < end + gap).all() and (start < ends[one] + gap).all()]
+        joined = [one for one in near if area[one] >= PART * area[largest]]
+        parts, rest = parts + joined, [one for one in rest if one not in joined]
+        start, end = starts[parts].min(axis=0), ends[parts].max(axis=0)
+    left = [one for one in rest if area[one] >= 0.2 * area[largest] and length[one] >= COMPARABLE * max(end - start)]
+    members = np.zeros((2, count), np.uint8)
+    members[0, parts] = members[1, behind] = 1
+    return members[0][labels], members[1][labels] if behind else np.zeros_like(mask), bool(left)
 
 
-def _extreme(combine: np.ufunc, levels: Grey, window: int) -> Grey:
-    """The least or the greatest level in a square window around each pixel: of columns, then of rows."""
-    for _ in range(2):
-        levels = levels[np.arange(-(window // 2), len(levels) + window // 2).clip(0, len(levels) - 1)]  # padded
-        reach = 1
-        while reach < window:  # each step combines two windows that overlap or touch
-            step = min(reach, window - reach)
-            levels = combine(levels[:-step], levels[step:])
-            reach += step
-        levels = levels.T
+def _rendered(levels: Any) -> Grey:
+    """Scale ink, 0 to 1, into 20 x 20 pixels with strokes of MNIST's width, and centre it by mass in 28 x 28."""
+    side, room = FINE * DIGIT_SIDE, [FINE * pixels for pixels in IMAGE_SHAPE]
+    if (scale := side / max(levels.shape)) > 1:
+        levels = cv2.resize(levels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    levels = _with_strokes_of_mnist(levels)
+    x, y, *size = cv2.boundingRect((levels > INK).astype(np.uint8))
+    width, height = (max(1, round(part * side / max(size))) for part in size)
+    levels = cv2.resize(levels[y : y + size[1], x : x + size[0]], (width, height), interpolation=cv2.INTER_AREA)
+    mass = cv2.moments(levels)
+    top = round(min(max(room[0] / 2 - 0.5 - mass["m01"] / mass["m00"], 0), room[0] - height))
+    left = round(min(max(room[1] / 2 - 0.5 - mass["m10"] / mass["m00"], 0), room[1] - width))
+    canvas = np.zeros(room, np.float32)
+    canvas[top : top + height, left : left + width] = levels
+    pixels = cv2.resize(canvas, IMAGE_SHAPE, interpolation=cv2.INTER_AREA)
+    return np.asarray((pixels * (255 / pixels.max())).round(), np.uint8)
+
+
+def _with_strokes_of_mnist(levels: Any) -> Any:
+    """Move the outline along its distance transform, so that the strokes have MNIST's width when they are scaled."""
+    mask = (levels > 0.5).astype(np.uint8)
+    inside = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    width = max(1, 4 * cv2.mean(inside, mask)[0] - 2)  # the mean distance is a quarter of the width
+    thinner, most = (
+        (width - t * max(mask.shape)) / (2 - 2 * t) for t in (THINNEST / DIGIT_SIDE, THICKEST / DIGIT_SIDE)
+    )
+    if most > 0.5 and 2 * width < min(mask.shape):  # wider ones have no bays
+        ridge = (inside >= cv2.dilate(inside, _SQUARE) - 0.3) & (inside > 1)
+        return cv2.max(np.clip(inside - most, 0, 1), cv2.dilate(ridge.astype(np.float32), _SQUARE))
+    if thinner < -0.5:
+        outside = cv2.distanceTransform(1 - np.pad(mask, int(-thinner) + 2), cv2.DIST_L2, 5)
+        return np.clip(1 - thinner - outside, 0, 1)
     return levels
-
-
-def _stroke_width(mask: Mask) -> float:
-    """Mean width of the strokes in a mask, in pixels: twice their area by the length of both their edges."""
-    inner = np.pad(mask, 1)
-    inner = inner[:-2, 1:-1] & inner[2:, 1:-1] & inner[1:-1, :-2] & inner[1:-1, 2:] & mask
-    area, edge = int(mask.sum()), int((mask & ~inner).sum())
-    return max(1.0, 2 * area / edge)
-
-
-def _drawn(levels: Levels, stroke_width: float) -> Grey:
-    """Draw ink (0 to 1, cut to its extent) into 28 x 28: scaled, thickened where it is thin, centred by mass."""
-    longest = max(levels.shape)
-    wanted = STROKE * FINE
-    scale = DIGIT_SIDE * FINE / longest
-    if (missing := wanted - stroke_width * scale) > 0:
-        scale = max(DIGIT_SIDE * FINE - missing, 1) / longest
-    height, width = (max(1, round(side * scale)) for side in levels.shape)
-    resampling = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
-    scaled = np.clip(np.asarray(Image.fromarray(levels).resize((width, height), resampling)), 0, 1)
-    canvas = np.zeros([side * FINE for side in IMAGE_SHAPE], np.float32)
-    top, left = (_start(scaled.sum(axis=1 - axis), canvas.shape[axis]) for axis in (0, 1))
-    canvas[top : top + height, left : left + width] = scaled
-    # A line drawn with a Gaussian pen of deviation s is 2.35 s wide at half its height.
-    deviation = math.sqrt(max(0, wanted**2 - (stroke_width * scale) ** 2)) / 2.35
-    picture = Image.fromarray(np.asarray(canvas * 255, np.uint8))
-    if deviation > 0.5:
-        blurred = np.asarray(picture.filter(ImageFilter.GaussianBlur(deviation)), np.float32)
-        full = max(1, np.percentile(blurred[canvas > 0.5 * canvas.max()], 50))
-        picture = Image.fromarray(np.asarray(np.minimum(blurred * (255 / full), 255), np.uint8))
-    pixels = np.asarray(picture.reduce(FINE), np.float32)
-    return np.asarray(pixels * (255 / pixels.max()), np.uint8)
-
-
-def _start(mass: NDArray[np.floating], room: int) -> int:
-    """Where to begin so that the centre of this mass is in the middle of the room, if there is room."""
-    centre = float(np.arange(len(mass)) @ mass / mass.sum())
-    return int(np.clip(round((room - 1) / 2 - centre), 0, room - len(mass)))

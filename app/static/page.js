@@ -10,7 +10,7 @@ const LEANING = 0.65; // probability from which an answer that is not confident 
 const WORDS = { 3: "three", 7: "seven" };
 
 let strokes = []; // each [{x, y, width}, ...], in pixels of the paper
-let upload = null; // {data, name, picture} where an image was chosen instead
+let upload = null; // {data, name, picture, crop} where an image was chosen instead
 let question = null; // the AbortController of the one that is under way
 let timer = 0; // set while a question waits for the pause to end
 let down = false; // whether the pen is on the paper
@@ -25,7 +25,14 @@ function draw() {
     const scale = Math.min(paper.width / picture.width, paper.height / picture.height);
     const [width, height] = [picture.width * scale, picture.height * scale];
     pen.imageSmoothingEnabled = scale < 1;
-    pen.drawImage(picture, (paper.width - width) / 2, (paper.height - height) / 2, width, height);
+    const [left, top] = [(paper.width - width) / 2, (paper.height - height) / 2];
+    pen.drawImage(picture, left, top, width, height);
+    if (upload.crop) {
+      pen.strokeStyle = "#d55e00";
+      pen.lineWidth = 3;
+      const { x, y, width: across, height: down } = upload.crop;
+      pen.strokeRect(left + x * scale, top + y * scale, across * scale, down * scale);
+    }
   }
   pen.lineCap = pen.lineJoin = "round";
   pen.strokeStyle = "#1d1e20";
@@ -167,10 +174,16 @@ async function ask() {
   if (!upload && extent() < DOT) return say("Draw a 3 or a 7.");
   const { signal } = (question = new AbortController());
   try {
-    const data = upload?.data ?? drawing().data;
-    show(await (await post("predict?fit=true", data, signal)).json());
+    const asked = upload;
+    const data = asked?.data ?? drawing().data;
+    const answer = await (await post(`predict?${query()}`, data, signal)).json();
+    show(answer);
+    if (asked) {
+      asked.crop = answer.image.crop;
+      draw();
+    }
     if (down) return; // the pictures can wait until the pen is lifted
-    const paths = ["explain?fit=true&colors=false", "explain?fit=true"];
+    const paths = [`explain?${query()}&colors=false`, `explain?${query()}`];
     const pictures = await Promise.all(paths.map(async (path) => (await post(path, data, signal)).blob()));
     ["plain", "why"].forEach((id, index) => {
       URL.revokeObjectURL($(id).src);
@@ -183,6 +196,11 @@ async function ask() {
     say(error.detail ?? "The service does not answer. Is it still running?", true);
   }
 }
+
+/** What is drawn here is dark; of an upload the visitor may say it. */
+const query = () => (upload && $("ink").value !== "auto" ? `fit=true&ink=${$("ink").value}` : "fit=true");
+
+$("ink").addEventListener("change", ask);
 
 async function post(path, body, signal) {
   const headers = { "Content-Type": body.type || "application/octet-stream" };
@@ -227,7 +245,7 @@ function percent(p) {
 // The same question as a command
 
 $("copy").addEventListener("click", async () => {
-  const url = new URL("predict?fit=true", location.href);
+  const url = new URL(`predict?${query()}`, location.href);
   const key = $("api-key").value ? ` -H "X-API-Key: $THREE_OR_SEVEN_API_KEY"` : "";
   const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
   let command = `curl -F ${quoted(`file=@${upload?.name}`)}${key} '${url}'`;

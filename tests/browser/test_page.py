@@ -202,7 +202,7 @@ def test_model_card_with_its_figures(open_page: Open) -> None:
     page.get_by_role("link", name="Model card").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Model card")
     pictures = page.locator("article img")
-    assert pictures.count() == 5
+    assert pictures.count() == 6
     for picture in pictures.all():
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 200
     expect(page.locator("article table").first).to_contain_text("expected calibration error")

@@ -80,4 +80,5 @@ def _card_html(path: Path, title: str) -> str | None:
     except OSError:
         return None
     body = MarkdownIt().enable("table").render(text).replace('src="', 'src="card/')
+    body = body.replace("<table>", '<table tabindex="0">')  # wide ones scroll, by keyboard too
     return (STATIC / "card.html").read_text(encoding="utf-8").format(title=html.escape(title), body=body)

@@ -29,6 +29,7 @@ from app.errors import (
     Unauthorized,
 )
 from app.preprocessing.decode import DigitImage
+from app.preprocessing.polarity import Ink
 from app.problem_details import REQUEST_ID, problem_document
 from app.service import Service
 
@@ -41,6 +42,11 @@ Fit = Annotated[
         description="Take an image of any size, find the digit in it, scale and centre it. For photos and drawings;"
         " without it the image must be 28 x 28."
     ),
+]
+
+InkQuery = Annotated[
+    Ink,
+    Query(description="Whether the ink is darker or lighter than its background; `auto` detects it."),
 ]
 
 Colors = Annotated[bool, Query(description="Without colours the picture shows what the network saw, and no more.")]
@@ -58,13 +64,13 @@ def router(service: Service) -> APIRouter:
         responses=problem_responses("/predict", *OF_REQUESTS, *OF_IMAGES) | {200: shown(example)},
         openapi_extra=one_image,
     )
-    async def predict(request: Request, fit: Fit = False) -> Response:
+    async def predict(request: Request, fit: Fit = False, ink: InkQuery = "auto") -> Response:
         """Is this image a 3 or a 7?
 
         Send one image (PNG, JPEG, WebP, BMP or GIF), in the form field `file` or as the body itself.
         Dark ink on a light ground and transparent grounds are understood.
         """
-        return await answer_one(service, request, fit)
+        return await answer_one(service, request, fit, ink)
 
     @router.post(
         "/predict/batch",
@@ -72,12 +78,12 @@ def router(service: Service) -> APIRouter:
         responses=problem_responses("/predict/batch", *OF_REQUESTS, BatchTooLarge) | {200: shown(batch_example)},
         openapi_extra={"requestBody": batch_body(service.settings.max_batch)},
     )
-    async def predict_batch(request: Request, fit: Fit = False) -> Response:
+    async def predict_batch(request: Request, fit: Fit = False, ink: InkQuery = "auto") -> Response:
         """Is each of these images a 3 or a 7?
 
         Send the images in form fields `files`. Each gets an answer or a problem of its own, in their order.
         """
-        return await answer_batch(service, request, fit)
+        return await answer_batch(service, request, fit, ink)
 
     @router.post(
         "/explain",
@@ -86,30 +92,30 @@ def router(service: Service) -> APIRouter:
         | {200: {"description": "280 x 280", "content": {"image/png": {}}}},
         openapi_extra=one_image,
     )
-    async def explain(request: Request, fit: Fit = False, colors: Colors = True) -> Response:
+    async def explain(request: Request, fit: Fit = False, ink: InkQuery = "auto", colors: Colors = True) -> Response:
         """Which pixels spoke for 3, and which for 7?
 
         Send one image as to `/predict`. Back comes the picture that the network saw, enlarged: orange pixels spoke
         for 3, blue ones for 7 (gradient x input).
         """
-        image = await _read_one(service, request, fit)
+        image = await _read_one(service, request, fit, ink)
         return Response(await service.explain(image, colors), media_type="image/png")
 
     return router
 
 
-async def answer_one(service: Service, request: Request, fit: bool) -> Response:
+async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
     """The answer to a request with one image. Raises what `read_upload` and `Service.read` do."""
-    image = await _read_one(service, request, fit)
+    image = await _read_one(service, request, fit, ink)
     prediction = await service.classify_one(image)
     answer = PredictionResponse.of(prediction, image, model=service.metadata)
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-async def answer_batch(service: Service, request: Request, fit: bool) -> Response:
+async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
     """The answer to a request with several images. Raises what `read_batch` does."""
     uploads = await read_batch(request, service.settings.max_batch)
-    read = await service.read_all(uploads, fit)
+    read = await service.read_all(uploads, fit, ink)
     path, request_id = request.url.path, request.state.request_id
     images = [problem_document(image, path, request_id) if isinstance(image, Problem) else image for image in read]
     pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
@@ -118,11 +124,11 @@ async def answer_batch(service: Service, request: Request, fit: bool) -> Respons
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-async def _read_one(service: Service, request: Request, fit: bool) -> DigitImage:
+async def _read_one(service: Service, request: Request, fit: bool, ink: Ink) -> DigitImage:
     """The image of a request. Whoever sent another kind of document hears of the ways to send an image."""
     upload = await read_upload(request)
     try:
-        return await service.read(upload, fit)
+        return await service.read(upload, fit, ink)
     except ImageFormat:
         if kind := mistaken_kind(request.headers):
             way = f'in the field "{FIELD}" of a multipart form, or bare as the body'

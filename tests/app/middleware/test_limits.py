@@ -12,13 +12,14 @@ from PIL import Image
 
 from app.middleware.limits import LARGEST_BODIES
 from app.settings import Settings
+from tests.app.middleware.test_observability import figures
 from tests.app.problems import assert_problem
 from tests.conftest import HEALTH, SEVEN, encode
-from tests.serving import Server, serve, until_closed
+from tests.serving import Server, serve, until, until_closed
 
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
 TIMEOUT = 1
-OPTIONS = ("--body-timeout-seconds", str(TIMEOUT), "--max-in-flight", "2")
+OPTIONS = ("--body-timeout-seconds", str(TIMEOUT))
 
 
 def test_a_body_that_trickles_is_cut_off(server: Server) -> None:
@@ -45,20 +46,25 @@ def test_a_body_that_trickles_is_cut_off(server: Server) -> None:
     assert_problem(response, 408, "body-timeout", "The request body came too slowly", detail)
 
 
-def test_more_requests_than_the_limit_are_refused_and_health_is_not(server: Server) -> None:
+def test_more_requests_than_the_limit_are_refused_and_health_is_not() -> None:
     detail = "The service has 2 requests in flight. Try again in a second."
-    with server.connect(10) as first, server.connect(10) as second:
+    with serve("--max-in-flight", "2") as server, server.connect(10) as first, server.connect(10) as second:
         for connection in (first, second):
             connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
-        time.sleep(0.3)
+        until(lambda: in_flight(server) == 3)  # with the request for the metrics
         response = httpx2.post(f"{server.url}/predict", content=SEVEN)
         assert response.headers["retry-after"] == "1"
         assert_problem(response, 503, "overloaded", "The service has too much to do", detail)
         assert httpx2.get(f"{server.url}/v2").json() == {"error": detail}
         for path in HEALTH:
             assert httpx2.get(f"{server.url}{path}").status_code == 200
-    time.sleep(0.3)
-    assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
+        first.close()
+        until(lambda: in_flight(server) == 2)
+        assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
+
+
+def in_flight(server: Server) -> float:
+    return figures(server.url)("http_requests_in_flight")
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": str(10**9)}], ids=["chunked", "declared"])
@@ -98,7 +104,9 @@ def test_large_bodies_do_not_fill_the_memory_together() -> None:
 
 def test_large_images_do_not_hold_up_small_ones(server: Server) -> None:
     """Health answers while a photo is being fitted: decoding is off the event loop."""
-    content = encode(Image.effect_noise((4000, 2500), 60), compress_level=1)
+    noise = Image.effect_noise((4000, 2500), 60)
+    noise.paste(0, (1900, 500, 2100, 2000))  # a stroke
+    content = encode(noise, compress_level=1)
     with ThreadPoolExecutor() as executor, httpx2.Client() as client:
         photo = executor.submit(httpx2.post, f"{server.url}/predict?fit=true", content=content, timeout=60)
         answered = 0

@@ -256,5 +256,5 @@ def test_a_huge_frame_that_pillow_itself_refuses_is_too_large() -> None:
 def test_blank_images_are_refused(image: Image.Image) -> None:
     assert (
         refused(encode(image), ImageBlank)
-        == "The image shows no ink that stands out from its ground. Send one with a digit in it."
+        == "Nothing stands out from the background. Send an image with a digit in it."
     )

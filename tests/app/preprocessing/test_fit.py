@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from app.classifier import Classifier
 from app.classifier.weights import DEFAULT_PATH, load
-from app.errors import ImageBlank
+from app.errors import ImageBlank, ImageSize
 from app.preprocessing.decode import read_digit
 from app.preprocessing.fit import fit
-from app.preprocessing.pieces import MOST_PIECES, Pieces
+from app.preprocessing.polarity import Ink
 from model_training.data import Digits
+from model_training.renderings import KINDS
 from tests.conftest import encode
 
 Grey = NDArray[np.uint8]
@@ -243,7 +245,7 @@ def test_the_digit_is_scaled_with_its_aspect_and_centred_by_mass() -> None:
     """A bar three times as high as wide becomes 20 pixels high, in the middle."""
     picture = np.zeros((300, 500), np.uint8)
     picture[30:180, 60:110] = 255
-    pixels, inverted = fit(picture)
+    pixels, inverted, *_ = fit(picture)
     rows, columns = (np.flatnonzero(pixels.max(axis=axis) > 127) for axis in (1, 0))
     assert (rows[0], rows[-1]) == (4, 23)
     assert len(columns) in (6, 7, 8)
@@ -259,7 +261,7 @@ def test_what_is_off_the_middle_of_its_own_box_stays_whole() -> None:
     picture = np.zeros((200, 200), np.uint8)
     picture[20:180, 20:60] = 255
     picture[95:105, 60:180] = 255
-    pixels, _ = fit(picture)
+    pixels, *_ = fit(picture)
     columns = np.flatnonzero(pixels.max(axis=0) > 100)
     assert columns[-1] - columns[0] >= 17
 
@@ -269,7 +271,7 @@ def test_what_is_off_the_middle_of_its_own_box_stays_whole() -> None:
 def test_a_blank_picture_is_refused(level: int, shape: tuple[int, int]) -> None:
     with pytest.raises(ImageBlank) as caught:
         fit(np.full(shape, level, np.uint8))
-    assert caught.value.detail == "Nothing stands out from the ground. Send an image with a digit in it."
+    assert caught.value.detail == "Nothing stands out from the background. Send an image with a digit in it."
 
 
 @pytest.mark.parametrize("shape", [(1, 40), (40, 1), (2, 2), (3000, 2), (7, 900)])
@@ -292,8 +294,62 @@ def test_a_rotation_that_a_camera_noted_is_undone(digits: Digits, kind: str) -> 
     assert (turned.width, turned.height) == (600, 800)
 
 
-def test_of_hundreds_of_pieces_the_largest_are_compared() -> None:
-    bars = np.zeros((80, 80), np.bool_)
-    bars[:, ::2] = True
-    bars[::11] = False
-    assert len(Pieces(bars)._long()) == MOST_PIECES
+@pytest.mark.parametrize("kind", KINDS)
+def test_rendered_kinds_are_read_right(kind: str, classifier: Classifier, digits: Digits) -> None:
+    rng = np.random.default_rng(0)
+    chosen = rng.choice(len(digits.labels), 6, replace=False)
+    uploads = [encode(Image.fromarray(KINDS[kind](digits.images[index], rng))) for index in chosen]
+    fitted = [read_digit(upload, 10**7, fit=True) for upload in uploads]
+    answers, _, confident = classifier.predict(np.stack([image.pixels for image in fitted]))
+    assert (answers == digits.labels[chosen]).all()
+    assert sum(sure and not image.ambiguous for sure, image in zip(confident, fitted, strict=True)) >= 5
+
+
+@pytest.mark.parametrize(("ink", "inverted"), [("auto", True), ("dark", True), ("light", False)])
+@pytest.mark.parametrize("side", [28, 280])
+def test_ink_overrides_the_polarity(ink: Ink, inverted: bool, side: int, digits: Digits) -> None:
+    picture = Image.fromarray(255 - digits.images[0]).resize((side, side))
+    assert read_digit(encode(picture), 10**6, side != 28, ink).inverted is inverted
+
+
+def test_a_second_digit_is_ambiguous(digits: Digits) -> None:
+    """A small mark beside the digit is not."""
+    seven, three = (Image.fromarray(255 - digits.only(digit).images[0]).resize((200, 200)) for digit in (7, 3))
+    page = Image.new("L", (700, 300), 255)
+    page.paste(seven, (50, 50))
+    assert not read_digit(encode(page), 10**6, fit=True).ambiguous
+    ImageDraw.Draw(page).ellipse((500, 100, 520, 120), fill=0)
+    assert not read_digit(encode(page), 10**6, fit=True).ambiguous
+    page.paste(three, (400, 50))
+    assert read_digit(encode(page), 10**6, fit=True).ambiguous
+
+
+@pytest.mark.parametrize("factor", [1, 5])
+def test_the_crop_is_where_the_digit_is(factor: int) -> None:
+    picture = Image.new("L", (600 * factor, 400 * factor), 255)
+    points = [((200 + x) * factor, (100 + y) * factor) for x, y in STROKES[7]]
+    ImageDraw.Draw(picture).line(points, fill=0, width=4 * factor)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned right
+    turned = picture.transpose(Image.Transpose.ROTATE_90)
+    for data in (encode(picture), encode(turned, "JPEG", exif=exif)):
+        crop = read_digit(data, 10**8, fit=True).crop
+        assert crop is not None
+        assert np.array(crop) / factor == pytest.approx([220, 113, 60, 77], abs=4)
+    assert read_digit(encode(Image.fromarray(np.eye(28, dtype=np.uint8) * 255)), 10**6).crop is None
+
+
+@pytest.mark.parametrize("size", [(7, 40), (40, 7), (1, 1), (1, 50_000_000)])
+def test_fewer_than_8_pixels_are_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ImageSize) as caught:
+        read_digit(encode(Image.new("1", size)), 10**8, fit=True)
+    expected = f"The image has {size[0]} x {size[1]} pixels. To be fitted it needs at least 8 x 8."
+    assert caught.value.detail == expected
+
+
+@pytest.mark.parametrize("size", [(8, 8), (8, 6_000_000), (1_000_000, 8)])
+def test_extreme_shapes_are_read(size: tuple[int, int]) -> None:
+    picture = Image.new("1", size)
+    picture.paste(1, (0, 0, 4, size[1] // 2))
+    with suppress(ImageBlank):
+        assert read_digit(encode(picture), 10**8, fit=True).pixels.shape == (28, 28)

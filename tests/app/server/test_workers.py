@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from app.classifier.weights import DEFAULT_PATH, load, save
 from tests.app.middleware.test_observability import figures
 from tests.clients import COUNT, Clients
 from tests.conftest import SEVEN
-from tests.serving import Server, serve
+from tests.serving import Server, serve, until
 
 PATIENCE = 60
 
@@ -25,13 +24,6 @@ def workers(server: Server) -> list[int]:
     """Process ids of the workers that run, oldest first."""
     started = re.findall(r"Started server process \[(\d+)\]", "".join(server.log))
     return [int(pid) for pid in started if psutil.pid_exists(int(pid))]
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def predictions(server: Server) -> tuple[float, float]:

@@ -43,7 +43,7 @@ def test_form_and_bare_body_get_the_same_answer(client: httpx2.Client) -> None:
     assert answer == {
         "digit": 7,
         "confident": True,
-        "image": {"format": "PNG", "width": 28, "height": 28, "inverted": False, "fitted": False},
+        "image": {"format": "PNG", "width": 28, "height": 28, "inverted": False, "fitted": False, "crop": None},
         "model": {"name": "three-or-seven", "version": load(DEFAULT_PATH).metadata.version},
     }
 
@@ -124,7 +124,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "blank": (
         {"content": encode(Image.new("L", (28, 28), 255))},
         (422, "image-blank", "The image shows nothing"),
-        "The image shows no ink that stands out from its ground. Send one with a digit in it.",
+        "Nothing stands out from the background. Send an image with a digit in it.",
     ),
     "invalid fit": (
         {"params": {"fit": "maybe"}, "content": SEVEN},
@@ -185,6 +185,8 @@ def test_fit_finds_a_digit_in_a_larger_picture(client: httpx2.Client, digits: Di
     paper.paste(ink.point(lambda level: level * 235 // 255), (450, 60))
     answer = client.post("/predict", params={"fit": True}, files={"file": encode(paper)}).json()
     assert (answer["digit"], answer["confident"]) == (7, True)
+    crop = answer["image"].pop("crop")
+    assert [crop[name] for name in ("x", "y", "width", "height")] == pytest.approx([480, 77, 50, 86], abs=25)
     assert answer["image"] == {"format": "PNG", "width": 640, "height": 480, "inverted": True, "fitted": True}
 
 
@@ -221,3 +223,23 @@ def test_explain_draws_the_network_s_input(client: httpx2.Client, digits: Digits
     orange, blue = (small[..., 0] - small[..., 2] > 30).sum(), (small[..., 2] - small[..., 0] > 30).sum()
     assert orange > 10
     assert orange + blue < (ink > 0).sum()
+
+
+def test_with_a_second_digit_the_answer_is_not_confident(client: httpx2.Client, digits: Digits) -> None:
+    page = Image.new("L", (700, 300), 255)
+    for digit, left in ((7, 50), (3, 400)):
+        page.paste(Image.fromarray(255 - digits.only(digit).images[0]).resize((200, 200)), (left, 50))
+        answer = client.post("/predict", params={"fit": True}, files={"file": encode(page)}).json()
+        assert answer["confident"] is (digit == 7)
+    entries = client.post("/predict/batch", params={"fit": True}, files=[("files", encode(page))]).json()["predictions"]
+    assert entries[0]["prediction"]["confident"] is False
+
+
+@pytest.mark.parametrize("path", ["/predict", "/explain"])
+def test_ink_overrides_the_polarity(path: str, client: httpx2.Client, digits: Digits) -> None:
+    upload = {"file": encode(Image.fromarray(digits.images[0]).resize((90, 90)))}
+    auto, light, dark = (
+        client.post(path, params={"fit": True, "ink": ink}, files=upload).content for ink in ("auto", "light", "dark")
+    )
+    assert auto == light != dark
+    assert client.post(path, params={"ink": "blue"}, files=upload).status_code == 422

@@ -1,0 +1,82 @@
+"""How often digits are read right after `fit`, for each kind of rendered picture."""
+
+import io
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.classifier import Classifier
+from app.classifier.pixels import IMAGE_SHAPE
+from app.errors import ImageBlank
+from app.preprocessing.decode import read_digit
+from model_training.data import Digits
+from model_training.renderings import KINDS
+
+RENDERED = 500
+"""Number of threes and sevens, and of other digits, of each kind."""
+
+
+@dataclass(frozen=True)
+class KindFigures:
+    """Counts of one kind of picture, of `images` threes and sevens and as many other digits."""
+
+    kind: str
+    images: int
+    wrong: int
+    confident_and_wrong: int
+    not_confident: int
+    others_confident: int
+    picture: NDArray[np.uint8]
+    """An example"""
+    seen: NDArray[np.uint8]
+    """The same after `fit`"""
+
+
+def evaluate_fit(classifier: Classifier, digits: Digits, others: Digits, count: int = RENDERED) -> list[KindFigures]:
+    """Render so many digits of each kind, fit and classify them. The same images give the same figures."""
+    return [_evaluate(kind, classifier, digits, others, count) for kind in KINDS]
+
+
+def _evaluate(kind: str, classifier: Classifier, digits: Digits, others: Digits, count: int) -> KindFigures:
+    rng = np.random.default_rng(zlib.crc32(kind.encode()))
+    digits, others = (
+        Digits(some.images[chosen], some.labels[chosen])
+        for some in (digits, others)
+        for chosen in [rng.permutation(len(some.labels))[:count]]
+    )
+    example = KINDS[kind](digits.images[0], np.random.default_rng(0))
+    answers, confident = _answers(kind, classifier, digits, rng)
+    wrong = answers != digits.labels
+    return KindFigures(
+        kind=kind,
+        images=len(wrong),
+        wrong=int(wrong.sum()),
+        confident_and_wrong=int((wrong & confident).sum()),
+        not_confident=int((~confident).sum()),
+        others_confident=int(_answers(kind, classifier, others, rng)[1].sum()),
+        picture=example,
+        seen=_fitted(example)[0],
+    )
+
+
+def _answers(
+    kind: str, classifier: Classifier, digits: Digits, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The digits read, and whether each answer is confident."""
+    seen, certain = zip(*[_fitted(KINDS[kind](image, rng)) for image in digits.images], strict=True)
+    predictions = classifier.predict(np.stack(seen))
+    return predictions.digits, predictions.confident & np.array(certain)
+
+
+def _fitted(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
+    """What the network sees of an upload, and whether it can be confident. It sees nothing of a blank image."""
+    upload = io.BytesIO()
+    Image.fromarray(picture).save(upload, "BMP")
+    try:
+        image = read_digit(upload.getvalue(), picture.size, fit=True)
+    except ImageBlank:
+        return np.zeros(IMAGE_SHAPE, np.uint8), False
+    return image.pixels, not image.ambiguous
