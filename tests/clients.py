@@ -5,7 +5,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 from tests.conftest import SEVEN
 
@@ -29,10 +29,7 @@ class Clients:
         """Clients that ended because the connection was refused"""
 
     def _run(self) -> None:
-        with closing(http.client.HTTPConnection(self._address, timeout=PATIENCE_SECONDS)) as connection:
-            self._ask(connection)
-
-    def _ask(self, connection: http.client.HTTPConnection) -> None:
+        connection = http.client.HTTPConnection(self._address, timeout=PATIENCE_SECONDS)
         while not self._stop.is_set():
             try:
                 connection.request("POST", "/predict", SEVEN, {"Content-Type": "image/png"})
@@ -51,6 +48,7 @@ class Clients:
             with self._lock:
                 self.outcomes[outcome] += 1
                 self.versions[version] += 1
+        connection.close()
 
     @contextmanager
     def running(self) -> Iterator["Clients"]:

@@ -94,3 +94,18 @@ def client(default_server: Server) -> Iterator[httpx2.Client]:
     """An HTTP client of that service."""
     with httpx2.Client(base_url=default_server.url) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """The service with the options of the module: its constant OPTIONS."""
+    with serve(*request.module.OPTIONS) as server:
+        yield server
+    assert "Traceback" not in "".join(server.log)
+
+
+@pytest.fixture(scope="module")
+def server_client(server: Server) -> Iterator[httpx2.Client]:
+    """An HTTP client of that service."""
+    with httpx2.Client(base_url=server.url) as client:
+        yield client

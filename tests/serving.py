@@ -29,6 +29,12 @@ class Server:
         host, port = self.url.removeprefix("http://").split(":")
         return socket.create_connection((host, int(port)), timeout)
 
+    def exchange(self, request: bytes) -> bytes:
+        """Send a request byte for byte, and read until the server closes the connection."""
+        with self.connect() as connection:
+            connection.sendall(request)
+            return until_closed(connection)
+
     def peak_memory(self) -> int:
         """Bytes that were resident at most."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
-import pytest
 import yaml
 
 from app.classifier.weights import DEFAULT_PATH, load
@@ -31,15 +30,12 @@ INFERENCE_SERVICE = read(DEPLOY / "kserve" / "inferenceservice.yaml")
 [KSERVE_CONTAINER] = INFERENCE_SERVICE["spec"]["predictor"]["containers"]
 
 
-@pytest.mark.parametrize("name", CORE)
-def test_a_manifest_is_valid(name: str) -> None:
-    kubernetes_validate.validate(read(KUBERNETES / f"{name}.yaml"), VERSION, strict=True)
-
-
-def test_kserve_container_is_valid() -> None:
-    """As the pod that KServe makes of it; KServe's own schema is no part of Kubernetes'."""
+def test_manifests_are_valid() -> None:
+    """KServe's container is tested in a pod: KServe's own schema is no part of Kubernetes'."""
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": INFERENCE_SERVICE["metadata"]}
-    kubernetes_validate.validate(pod | {"spec": {"containers": [KSERVE_CONTAINER]}}, VERSION, strict=True)
+    pod["spec"] = {"containers": [KSERVE_CONTAINER]}
+    for manifest in (*(read(KUBERNETES / f"{name}.yaml") for name in CORE), pod):
+        kubernetes_validate.validate(manifest, VERSION, strict=True)
 
 
 def test_kustomize_takes_every_file() -> None:
@@ -79,7 +75,7 @@ def test_ports_and_users_are_the_image_s() -> None:
     assert read(DEPLOY / "prometheus.yaml")["scrape_configs"][0]["dns_sd_configs"][0]["port"] == int(port)
 
 
-def test_paths_exist() -> None:
+def test_paths_and_settings_exist() -> None:
     paths = create_api(Service(Settings(), load(DEFAULT_PATH))).openapi()["paths"]
     answered = {path.replace("{model}", "three-or-seven") for path, methods in paths.items() if "get" in methods}
     text = str(DEPLOYMENT) + str(INFERENCE_SERVICE) + str(read(KUBERNETES / "servicemonitor.yaml"))
@@ -87,13 +83,10 @@ def test_paths_exist() -> None:
     named |= set(re.findall(r"httpchk GET (\S+)", (DEPLOY / "haproxy.cfg").read_text()))
     assert len(named) >= 5
     assert named <= answered
-
-
-def test_settings_exist() -> None:
-    named = {variable["name"] for container in (CONTAINER, KSERVE_CONTAINER) for variable in container.get("env", [])}
-    named |= set(read(DEPLOY / "compose.yaml")["services"]["service"]["environment"])
-    assert named
-    assert named <= {f"THREE_OR_SEVEN_{name.upper()}" for name in Settings.model_fields}
+    settings = {each["name"] for container in (CONTAINER, KSERVE_CONTAINER) for each in container.get("env", [])}
+    settings |= set(read(DEPLOY / "compose.yaml")["services"]["service"]["environment"])
+    assert settings
+    assert settings <= {f"THREE_OR_SEVEN_{name.upper()}" for name in Settings.model_fields}
 
 
 def test_termination_grace_period_is_long_enough() -> None:

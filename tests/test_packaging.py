@@ -27,18 +27,14 @@ def test_wheel_serves_from_another_directory(tmp_path: Path) -> None:
         assert httpx2.post(f"{server.url}/predict", files={"file": SEVEN}).json()["digit"] == 7
 
 
-def test_the_lock_file_pins_with_hashes_and_names_no_address() -> None:
+def test_lock_file() -> None:
+    """It pins every run-time dependency, each with hashes, and names no address."""
     assert "://" not in LOCK
-    pins = re.findall(
-        r"^(\S+)==(\S+)(?: ;[^\n]*?)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", LOCK, re.MULTILINE
-    )
-    assert len(pins) == len(re.findall(r"^[a-z]", LOCK, re.MULTILINE))
-
-
-def test_the_lock_file_holds_every_run_time_dependency() -> None:
     pins: dict[str, list[str]] = {}
-    for name, version in re.findall(r"^([a-z0-9-]+)==([^\s;]+)", LOCK, re.MULTILINE):
+    pattern = r"^(\S+)==(\S+)(?: ;[^\n]*?)? \\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+"
+    for name, version in re.findall(pattern, LOCK, re.MULTILINE):
         pins.setdefault(name, []).append(version)
+    assert sum(map(len, pins.values())) == len(re.findall(r"^[a-z]", LOCK, re.MULTILINE))
     for dependency in map(Requirement, PROJECT["dependencies"]):
         assert pins[dependency.name]
         assert all(dependency.specifier.contains(version) for version in pins[dependency.name])

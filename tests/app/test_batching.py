@@ -15,23 +15,16 @@ WEIGHTS = load(DEFAULT_PATH)
 CLASSIFIER = Classifier(WEIGHTS.parameters, WEIGHTS.metadata.threshold)
 
 
-class Passes:
-    """The classifier, and how many images each pass had."""
-
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
-
-    def classify(self, images: NDArray[np.uint8]) -> Predictions:
-        self.sizes.append(len(images))
-        return CLASSIFIER.predict(images)
-
-
 def test_concurrent_requests_share_one_pass(digits: Digits) -> None:
     images = digits.images[:40]
-    passes = Passes()
+    sizes = []
+
+    def classify(batch: NDArray[np.uint8]) -> Predictions:
+        sizes.append(len(batch))
+        return CLASSIFIER.predict(batch)
 
     async def ask() -> None:
-        microbatch = Microbatch(passes.classify)
+        microbatch = Microbatch(classify)
         answers = await asyncio.gather(*map(microbatch.classify, images))
         for image, answer in zip(images, answers, strict=True):
             [alone] = CLASSIFIER.predict(image[None]).each()
@@ -40,7 +33,7 @@ def test_concurrent_requests_share_one_pass(digits: Digits) -> None:
         assert await microbatch.classify(images[0]) == next(CLASSIFIER.predict(images[:1]).each())
 
     asyncio.run(ask())
-    assert passes.sizes == [40, 1]
+    assert sizes == [40, 1]
 
 
 def test_steady_stream_does_not_postpone_the_first_answer(digits: Digits) -> None:

@@ -13,26 +13,13 @@ from app.settings import Settings
 from tests.app.problems import assert_problem
 
 
-def test_an_unknown_path(client: httpx2.Client) -> None:
-    assert_problem(
-        client.get("/nowhere"),
-        404,
-        "not-found",
-        "Not Found",
-        "There is nothing at this path. See /docs for what there is.",
-    )
-
-
-def test_a_method_that_a_path_does_not_answer(client: httpx2.Client) -> None:
+def test_unknown_paths_and_methods(client: httpx2.Client) -> None:
+    detail = "There is nothing at this path. See /docs for what there is."
+    assert_problem(client.get("/nowhere"), 404, "not-found", "Not Found", detail)
     response = client.get("/predict")
     assert response.headers["allow"] == "POST"
-    assert_problem(
-        response,
-        405,
-        "method-not-allowed",
-        "Method Not Allowed",
-        "This path does not answer this method. See /docs for what it answers.",
-    )
+    detail = "This path does not answer this method. See /docs for what it answers."
+    assert_problem(response, 405, "method-not-allowed", "Method Not Allowed", detail)
 
 
 def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service(caplog: pytest.LogCaptureFixture) -> None:
@@ -52,22 +39,12 @@ def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service(caplog: pytest
         raise RuntimeError("secret")
 
     client = TestClient(add_middleware(add_fast_path(app, service), service))
-    assert_problem(
-        client.get("/double", params={"number": "x"}),
-        422,
-        "validation",
-        "A parameter is not valid",
-        "query.number: Input should be a valid integer, unable to parse string as an integer.",
-    )
+    detail = "query.number: Input should be a valid integer, unable to parse string as an integer."
+    assert_problem(client.get("/double?number=x"), 422, "validation", "A parameter is not valid", detail)
     assert_problem(client.get("/teapot"), 418, "i'm-a-teapot", "I'm a Teapot", "I am {short} and stout.")
     failed = client.get("/fail")
     assert f"Request {failed.headers['x-request-id']} failed" in caplog.text
     assert "RuntimeError: secret" in caplog.text
     assert failed.headers["x-content-type-options"] == "nosniff"
-    assert_problem(
-        failed,
-        500,
-        "internal",
-        "The service failed",
-        "This is a fault of the service, not of the request. Its log says more beside the request id.",
-    )
+    detail = "This is a fault of the service, not of the request. Its log says more beside the request id."
+    assert_problem(failed, 500, "internal", "The service failed", detail)

@@ -13,6 +13,7 @@ from app.classifier.pixels import DIGITS
 from app.classifier.weights import DEFAULT_PATH, WeightsError, load, save
 from app.self_test import IMAGES, SHOWN, load_tested
 from model_training.data import Digits
+from tests.serving import serve
 
 Change = Callable[[Layer, np.random.Generator], Layer]
 
@@ -60,6 +61,12 @@ def test_bad_weights_are_refused(tmp_path: Path, change: Change, layers: slice) 
     )
     with pytest.raises(WeightsError, match=f"^{re.escape(f'Cannot use the weights file {path}')}: {reason}$"):
         load_tested(path)
+
+
+def test_bad_weights_stop_the_start(tmp_path: Path) -> None:
+    path = str(changed(tmp_path, negated, slice(2, 3)))
+    with pytest.raises(AssertionError, match="of 8 clear threes and sevens 8 are misread"), serve("--weights", path):
+        pass
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -6,6 +6,7 @@ the service. A request is lost if it was sent and not answered; a refused connec
 
 import signal
 import time
+from itertools import product
 
 import typer
 
@@ -30,12 +31,10 @@ def run(http: str, workers: int, keep_alive: bool) -> tuple[int, int, int]:
 
 def main() -> None:
     typer.echo("| parser | workers | connections | lost | sent | exit codes |\n|---|---|---|---|---|---|")
-    for http in ("h11", "httptools"):
-        for workers in (1, 2):
-            for keep_alive in (True, False):
-                lost, sent, codes = zip(*(run(http, workers, keep_alive) for _ in range(RUNS)), strict=True)
-                kind = "kept alive" if keep_alive else "new"
-                typer.echo(f"| {http} | {workers} | {kind} | {sum(lost)} | {sum(sent)} | {sorted(set(codes))} |")
+    for http, workers, keep_alive in product(("h11", "httptools"), (1, 2), (True, False)):
+        lost, sent, codes = zip(*(run(http, workers, keep_alive) for _ in range(RUNS)), strict=True)
+        kind = "kept alive" if keep_alive else "new"
+        typer.echo(f"| {http} | {workers} | {kind} | {sum(lost)} | {sum(sent)} | {sorted(set(codes))} |")
 
 
 if __name__ == "__main__":

@@ -6,15 +6,16 @@ fitted, and with the number of images in a batch. Nothing is compared with other
 
 import os
 import statistics
+from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from PIL import Image
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import track
 
-from tests.benchmarks.load import CLIENT_CORE, SERVER_CORE, Load, form, running, service
+from tests.benchmarks.load import CLIENT_CORE, Load, form, running, service, table
 from tests.benchmarks.serving import BARE, PIXELS, PNG
 from tests.conftest import encode
 
@@ -23,7 +24,7 @@ BATCHES = (1, 4, 16, 64)
 SIDES = (28, 280, 1000, 2000, 4000)
 FORMATS = ("PNG", "JPEG")
 
-Table = dict[tuple[str, int], list[float]]
+Series = dict[str, dict[int, list[float]]]
 
 
 def main(
@@ -34,37 +35,32 @@ def main(
     """Time the service at every size."""
     cores = sorted(os.sched_getaffinity(0))
     workers = sorted({1, max(1, len(cores) // 2), max(1, len(cores) - 1), len(cores)})
-    rates: Table = {}
-    batches: Table = {}
-    fits: Table = {}
-    with Progress(console=Console(stderr=True)) as progress:
-        steps = len(workers) * len(CONNECTIONS) + len(BATCHES) + len(FORMATS) * len(SIDES)
-        task = progress.add_task("", total=turns * steps)
-        for turn in range(turns):
-            progress.update(task, description=f"turn {turn + 1}")
-            for number in workers:
-                own = [core for core in cores if core != CLIENT_CORE] if number < len(cores) else cores
-                with running(service(workers=number), BARE, own) as server:
-                    for connections in CONNECTIONS:
-                        key = f"{number} workers", connections
-                        rates.setdefault(key, []).append(server.drive(BARE, connections, seconds).images_a_second)
-                        progress.advance(task)
-            with running(service(), BARE, [SERVER_CORE]) as server:
-                for count in BATCHES:
-                    measured = server.drive(form("files", [PNG] * count, "/predict/batch"), 4, seconds)
-                    batches.setdefault(("one core", count), []).append(1e6 / measured.images_a_second)
-                    progress.advance(task)
-                for kind in FORMATS:
-                    for side in SIDES:
-                        load = Load("fit", drawing(kind, side), f"image/{kind.lower()}", "/predict?fit=true")
-                        fits.setdefault((kind, side), []).append(server.drive(load, 1, seconds).p50)
-                        progress.advance(task)
-    parts = [
-        ("images/s by workers and connections", "connections", rates, "{:,.0f}"),
-        ("µs an image by images in a batch, 4 connections", "images in a batch", batches, "{:,.0f}"),
-        ("ms a request with fit=true by pixels along a side, 1 connection", "pixels along a side", fits, "{:,.1f}"),
+    rates, batches, fits = (defaultdict[str, dict[int, list[float]]](lambda: defaultdict(list)) for _ in range(3))
+    for _ in track(range(turns), "Turns", console=Console(stderr=True)):
+        for number in workers:
+            own = [core for core in cores if core != CLIENT_CORE] if number < len(cores) else cores
+            with running(service(workers=number), BARE, own) as server:
+                for connections in CONNECTIONS:
+                    measured = server.drive(BARE, connections, seconds)
+                    rates[f"{number} workers"][connections].append(measured.images_a_second)
+        with running(service(), BARE) as server:
+            for count in BATCHES:
+                measured = server.drive(form("files", [PNG] * count, "/predict/batch"), 4, seconds)
+                batches["one core"][count].append(1e6 / measured.images_a_second)
+            for kind in FORMATS:
+                for side in SIDES:
+                    load = Load("fit", drawing(kind, side), path="/predict?fit=true")
+                    fits[kind][side].append(server.drive(load, 1, seconds).p50)
+    parts: list[tuple[str, str, Series, str]] = [
+        ("images/s by workers and connections", "connections", rates, ",.0f"),
+        ("µs an image by images in a batch, 4 connections", "images in a batch", batches, ",.0f"),
+        ("ms a request with fit=true by pixels along a side, 1 connection", "pixels along a side", fits, ",.1f"),
     ]
-    text = "\n\n".join(table(*part) for part in parts)
+    tables = []
+    for title, across, series, form_ in parts:
+        rows = [[name, *(f"{statistics.median(x):{form_}}" for x in found.values())] for name, found in series.items()]
+        tables.append(f"{title}:\n\n{table([across, *next(iter(series.values()))], rows)}")
+    text = "\n\n".join(tables)
     Console(width=200).print(text)
     if save:
         folder = Path(__file__).parent
@@ -78,28 +74,17 @@ def drawing(kind: str, side: int) -> bytes:
     return encode(picture.convert("RGB") if kind == "JPEG" else picture, kind)
 
 
-def table(title: str, across: str, values: Table, form: str) -> str:
-    """Medians in Markdown, a line for each series."""
-    columns = list(dict.fromkeys(x for _, x in values))
-    lines = [f"{title}:", "", f"| {across} | {' | '.join(map(str, columns))} |", "|---" * (len(columns) + 1) + "|"]
-    for series in dict.fromkeys(name for name, _ in values):
-        cells = (form.format(statistics.median(values[series, x])) for x in columns)
-        lines.append(f"| {series} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def draw(parts: list[tuple[str, str, Table]], path: Path) -> None:
+def draw(parts: list[tuple[str, str, Series]], path: Path) -> None:
     """A plot for each table."""
     from matplotlib import pyplot
 
     figure, plots = pyplot.subplots(1, len(parts), figsize=(11, 3.2), layout="constrained")
-    for axes, (title, across, values) in zip(plots, parts, strict=True):
-        for series in dict.fromkeys(name for name, _ in values):
-            points = [(x, statistics.median(found)) for (name, x), found in values.items() if name == series]
-            axes.plot(*zip(*points, strict=True), marker="o", label=series)
+    for axes, (title, across, series) in zip(plots, parts, strict=True):
+        for name, found in series.items():
+            axes.plot(list(found), [statistics.median(values) for values in found.values()], marker="o", label=name)
         axes.set(xscale="log", title=title.split(",")[0], xlabel=across)
         axes.title.set_fontsize(9)
-        axes.set_xticks([x for _, x in dict.fromkeys(values)], labels=[str(x) for _, x in dict.fromkeys(values)])
+        axes.set_xticks(list(found), labels=map(str, found))
         axes.minorticks_off()
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False, fontsize=8)

@@ -8,16 +8,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 from urllib.request import Request, urlopen
 
 import psutil
 
 ROOT = Path(__file__).parents[2]
+DIGIT = 7
+"""Shown by every image that is sent"""
+
 PATIENCE = 60
 SERVER_CORE, CLIENT_CORE = (sorted(os.sched_getaffinity(0)) * 2)[:2]
 
@@ -32,21 +35,26 @@ end
 """
 
 
+def by_digit(content: bytes) -> bool:
+    answer = json.loads(content)
+    return bool(answer["digit"] == DIGIT and answer["confident"])
+
+
 @dataclass(frozen=True)
 class Load:
     """A request that is sent over and over."""
 
     name: str
     body: bytes
-    content_type: str = "image/png"
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "image/png"})
     path: str = "/predict"
-    headers: Mapping[str, str] = field(default_factory=dict)
     images: int = 1
-    """How many images one request holds"""
+    """Number of images in one request"""
+    is_right: Callable[[bytes], bool] = by_digit
+    """Whether the content of a response is right"""
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """What one run of wrk found."""
 
     images_a_second: float
@@ -66,38 +74,33 @@ class Server:
 
     url: str
     process: psutil.Process
-    start_seconds: float
+    start_seconds: float = 0
 
-    def ask(self, load: Load) -> Any:
-        """Send the request once, and return what JSON came back."""
-        headers = {"Content-Type": load.content_type, **load.headers}
-        with urlopen(Request(self.url + load.path, load.body, headers), timeout=PATIENCE) as response:
-            content = response.read()
-            length = response.headers.get("Inference-Header-Content-Length")
-        return json.loads(content[: int(length)] if length else content)
+    def ask(self, load: Load) -> bytes:
+        """Send the request once, and return the content of the response."""
+        with urlopen(Request(self.url + load.path, load.body, dict(load.headers)), timeout=PATIENCE) as response:
+            return bytes(response.read())
 
     def drive(self, load: Load, connections: int, seconds: float, refusals: bool = False) -> Measured:
         """Send the request over so many connections for a while. Raises RuntimeError where one fails or is refused."""
         program = shutil.which("wrk")
         if program is None:
             raise FileNotFoundError("The benchmark needs wrk: `apt install wrk`, or https://github.com/wg/wrk")
-        fields = {"Content-Type": load.content_type, **load.headers}
+        lines = ['wrk.method = "POST"', *(f'wrk.headers["{name}"] = "{value}"' for name, value in load.headers.items())]
+        lines.append('wrk.body = "' + "".join(f"\\{byte:03d}" for byte in load.body) + '"')
         with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-            script.write('wrk.method = "POST"\n')
-            script.writelines(f'wrk.headers["{name}"] = "{value}"\n' for name, value in fields.items())
-            script.write('wrk.body = "' + "".join(f"\\{byte:03d}" for byte in load.body) + '"\n' + DONE)
+            script.write("\n".join(lines) + DONE)
             script.flush()
-            address = self.url + load.path
-            command = [program, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", script.name, address]
+            options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", script.name]
+            command = ["taskset", "-c", str(CLIENT_CORE), program, *options, self.url + load.path]
             before = self.cpu_seconds()
-            output = subprocess.run(pinned(CLIENT_CORE, command), capture_output=True, text=True, check=True).stdout
+            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             spent = self.cpu_seconds() - before
         found = json.loads(output.splitlines()[-1])
         if found["errors"] and not refusals:
             raise RuntimeError(f"{found['errors']} of {found['requests']} requests failed.")
-        rate = found["requests"] / found["seconds"]
-        cpu = spent / found["requests"] * 1e6
-        return Measured(rate * load.images, found["p50"], found["p99"], cpu, found["errors"])
+        rate = found["requests"] / found["seconds"] * load.images
+        return Measured(rate, found["p50"], found["p99"], spent / found["requests"] * 1e6, found["errors"])
 
     def cpu_seconds(self) -> float:
         """Of all its processes until now."""
@@ -118,22 +121,21 @@ def running(command: Sequence[str | Path], first: Load, cores: Sequence[int] = (
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    arguments = pinned(",".join(map(str, cores)), [str(part).replace("PORT", port) for part in command])
+    pinned = ["taskset", "-c", ",".join(map(str, cores)), *(str(part).replace("PORT", port) for part in command)]
     with tempfile.TemporaryDirectory() as empty, tempfile.TemporaryFile() as log:
         start = time.perf_counter()
-        started = subprocess.Popen(arguments, cwd=empty, env=environment, stdout=log, stderr=log)
-        server = Server(f"http://127.0.0.1:{port}", psutil.Process(started.pid), 0)
+        started = subprocess.Popen(pinned, cwd=empty, env=environment, stdout=log, stderr=log)
+        server = Server(f"http://127.0.0.1:{port}", psutil.Process(started.pid))
         try:
-            while True:
+            while not server.start_seconds:
                 try:
                     server.ask(first)
-                    break
+                    server.start_seconds = time.perf_counter() - start
                 except OSError as error:
                     if started.poll() is not None or time.perf_counter() > start + PATIENCE:
                         log.seek(0)
                         raise RuntimeError(f"{command} did not start: {log.read().decode()[-2000:]}") from error
-                time.sleep(0.01)
-            server.start_seconds = time.perf_counter() - start
+                    time.sleep(0.01)
             yield server
         finally:
             if started.poll() is None:
@@ -144,19 +146,22 @@ def running(command: Sequence[str | Path], first: Load, cores: Sequence[int] = (
                 started.wait()
 
 
-def pinned(cores: int | str, command: Sequence[str]) -> list[str]:
-    """The command, on these cores alone."""
-    return ["taskset", "-c", str(cores), *command]
-
-
 def service(python: str | Path = sys.executable, workers: int = 1) -> list[str]:
     """The command that runs the service as users do."""
     return [str(python), "-m", "app", "--port", "PORT", "--workers", str(workers)]
 
 
-def form(field_name: str, files: Sequence[bytes], path: str, name: str = "form") -> Load:
+def form(
+    field_name: str, files: Sequence[bytes], path: str, name: str = "form", is_right: Callable[[bytes], bool] = by_digit
+) -> Load:
     """A load that uploads files in a form, each in the field of this name."""
     disposition = f'form-data; name="{field_name}"; filename="7.png"'
     head = f"--b\r\nContent-Disposition: {disposition}\r\nContent-Type: image/png\r\n\r\n"
     body = b"".join(head.encode() + file + b"\r\n" for file in files) + b"--b--\r\n"
-    return Load(name, body, "multipart/form-data; boundary=b", path, images=len(files))
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    return Load(name, body, headers, path, len(files), is_right)
+
+
+def table(columns: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown."""
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in [columns, ["---"] * len(columns), *rows])

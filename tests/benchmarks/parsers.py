@@ -3,141 +3,89 @@
 For each kind of request: what was answered, and the server's resident memory before and after.
 """
 
-import contextlib
+import select
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import typer
 
 from tests.conftest import SEVEN
 from tests.serving import Server, serve
 
-SIZE = 60_000_000
-POST = b"POST /predict HTTP/1.1\r\nHost: a\r\n"
-GET = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
-H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
 PIECE = 1_000_000
 HEADER_TIMEOUT = 3
+POST = b"POST /predict HTTP/1.1\r\nHost: a\r\n"
+GET = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+OFFER = POST + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+MANY = "20 connections with 8 MB pipelined, responses not read"
+BODY = b"Content-Length: %d\r\n\r\n%s" % (len(SEVEN), SEVEN)
 
 
-def repeated(unit: bytes, total: int = SIZE) -> Iterator[bytes]:
+def repeated(head: bytes, unit: bytes, total: int = 60_000_000) -> Iterator[bytes]:
     block = unit * (PIECE // len(unit))
+    yield head
     for left in range(total, 0, -len(block)):
         yield block[:left]
 
 
-def statuses(answer: bytes) -> str:
-    """Count the responses by status, such as `2 x 200`."""
-    found = [rest[:3].decode() for rest in answer.split(b"HTTP/1.1 ")[1:]]
-    return ", ".join(f"{found.count(status)} x {status}" for status in sorted(set(found))) or "nothing"
+def slowly(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece
+        time.sleep(0.5)
 
 
-def exchange(server: Server, head: bytes, pieces: Iterator[bytes], patience: float = 5) -> str:
-    """Send a request in pieces and read what is answered; say how much was sent and how the connection ended."""
-    answer, sent, end = bytearray(), 0, "open"
-    with server.connect(patience) as connection:
+CASES: dict[str, tuple[Callable[[], Iterable[bytes]], float]] = {
+    "60 MB of header lines": (lambda: repeated(POST, b"X-A: a\r\n"), 5),
+    "one header of 60 MB": (lambda: repeated(POST + b"X-A: ", b"a"), 5),
+    "60 MB of trailers": (lambda: repeated(CHUNKED, b"X-A: a\r\n"), 5),
+    "200,000 pipelined requests": (lambda: repeated(GET, GET, 199_999 * len(GET)), 5),
+    MANY: (lambda: repeated(GET, GET, 8_000_000), 2),
+    "an offer of h2c with a body, then a request": (lambda: slowly([OFFER + BODY, POST + BODY]), 3),
+    f"a silent connection (timeout {HEADER_TIMEOUT} s)": (lambda: [], 3 * HEADER_TIMEOUT),
+    f"a slow head (timeout {HEADER_TIMEOUT} s)": (lambda: slowly([POST + b"X-A: ", *[b"a"] * 6 * HEADER_TIMEOUT]), 1),
+}
+"""What is sent, and the seconds without progress after which the client leaves."""
+
+
+def exchange(server: Server, pieces: Iterable[bytes], patience: float, reads: bool = True) -> str:
+    """Send pieces and read the responses: their statuses, how the connection ended, how much was sent."""
+    answer, sent, end, start = bytearray(), 0, "open", time.monotonic()
+    waiting, unsent = iter(pieces), memoryview(b"")
+    with server.connect() as connection:
         try:
-            connection.sendall(head)
-            connection.setblocking(False)
-            piece, since = memoryview(next(pieces, b"")), time.monotonic()
-            while time.monotonic() - since < patience:
-                with contextlib.suppress(BlockingIOError):
-                    if not (part := connection.recv(65_536)):
-                        end = "closed"
-                        break
+            while end == "open":
+                unsent = unsent or memoryview(next(waiting, b""))
+                readable, writable, _ = select.select([connection][:reads], [connection][: len(unsent)], [], patience)
+                if readable:
+                    part = connection.recv(65_536)
                     answer += part
-                    since = time.monotonic()
-                if piece:
-                    with contextlib.suppress(BlockingIOError):
-                        count = connection.send(piece)
-                        sent, piece = sent + count, piece[count:] or memoryview(next(pieces, b""))
-                        since = time.monotonic()
+                    end = "open" if part else "closed"
+                elif writable:
+                    count = connection.send(unsent)
+                    sent, unsent = sent + count, unsent[count:]
                 else:
-                    time.sleep(0.01)
+                    break
         except ConnectionError:
             end = "reset"
-    return f"{statuses(bytes(answer))}, {end}, {sent / 1e6:.0f} MB sent"
-
-
-def many_pipelines(server: Server) -> str:
-    """20 connections on each of which 8 MB of requests wait; responses are not read."""
-    connections = [server.connect() for _ in range(20)]
-    sent = 0
-    for connection in connections:
-        connection.setblocking(False)
-        until = time.monotonic() + 2
-        with contextlib.suppress(ConnectionError):
-            for piece in repeated(GET, 8_000_000):
-                view = memoryview(piece)
-                while view and time.monotonic() < until:
-                    try:
-                        count = connection.send(view)
-                    except BlockingIOError:
-                        time.sleep(0.01)
-                    else:
-                        sent, view = sent + count, view[count:]
-    for connection in connections:
-        connection.close()
-    return f"{sent / 1e6:.0f} MB taken"
-
-
-def offer(server: Server) -> str:
-    """An offer of h2c with a body, then a second request on the same connection."""
-    answers = []
-    with server.connect(3) as connection:
-        for headers in (H2C, b""):
-            with contextlib.suppress(TimeoutError):
-                connection.sendall(POST + headers + b"Content-Length: %d\r\n\r\n%s" % (len(SEVEN), SEVEN))
-                time.sleep(0.2)
-                answer = connection.recv(65_536)
-                answers.append(f"{statuses(answer)}{' (a 7)' if b':7,' in answer else ''}")
-    return ", then ".join(answers)
-
-
-def seconds_open(server: Server, head: bytes) -> str:
-    """How long the server keeps a connection that has sent this."""
-    with server.connect(3 * HEADER_TIMEOUT + 5) as connection:
-        connection.sendall(head)
-        since = time.monotonic()
-        with contextlib.suppress(TimeoutError, ConnectionError):
-            while time.monotonic() - since < 3 * HEADER_TIMEOUT:
-                connection.settimeout(0.5)
-                try:
-                    if not connection.recv(65_536):
-                        return f"closed after {time.monotonic() - since:.1f} s"
-                except TimeoutError:
-                    connection.sendall(head and b"a")
-    return f"open after {time.monotonic() - since:.1f} s"
-
-
-CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
-CASES: dict[str, Callable[[Server], str]] = {
-    "60 MB of header lines": lambda server: exchange(server, POST, repeated(b"X-A: a\r\n")),
-    "one header of 60 MB": lambda server: exchange(server, POST + b"X-A: ", repeated(b"a")),
-    "60 MB of trailers": lambda server: exchange(server, CHUNKED, repeated(b"X-A: a\r\n")),
-    "200,000 pipelined requests": lambda server: exchange(server, b"", repeated(GET, 200_000 * len(GET))),
-    "20 connections with 8 MB pipelined": many_pipelines,
-    "an offer of h2c with a body, then a request": offer,
-    f"a silent connection (timeout {HEADER_TIMEOUT} s)": lambda server: seconds_open(server, b""),
-    f"a slow head (timeout {HEADER_TIMEOUT} s)": lambda server: seconds_open(server, POST + b"X-A: "),
-}
-
-
-def resident(server: Server) -> float:
-    """Resident memory in MB."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1000
+    found = [rest[:3].decode() for rest in answer.split(b"HTTP/1.1 ")[1:]]
+    statuses = ", ".join(f"{found.count(status)} x {status}" for status in sorted(set(found))) or "nothing"
+    return f"{statuses}, {end} after {time.monotonic() - start:.0f} s, {sent / 1e6:.0f} MB sent"
 
 
 def main() -> None:
     typer.echo("| request | parser | answered | MB before | peak |\n|---|---|---|---|---|")
-    for name, case in CASES.items():
+    for name, (pieces, patience) in CASES.items():
+        count = 20 if name == MANY else 1
         for http in ("h11", "httptools"):
             with serve("--http", http, "--header-timeout-seconds", str(HEADER_TIMEOUT), "--no-access-log") as server:
-                exchange(server, GET, iter(()), 0.5)
-                before = resident(server)
-                answered = case(server)
+                exchange(server, [GET], 0.5)
+                before = psutil.Process(server.process.pid).memory_info().rss / 1e6
+                with ThreadPoolExecutor(count) as executor:
+                    calls = [executor.submit(exchange, server, pieces(), patience, name != MANY) for _ in range(count)]
+                answered = "; ".join(sorted({call.result() for call in calls}))
                 typer.echo(f"| {name} | {http} | {answered} | {before:.0f} | {server.peak_memory() / 1e6:.0f} |")
 
 

@@ -13,7 +13,7 @@ import pytest
     [
         (
             "training",
-            ["--turns", "1", "--seconds", "0.1"],
+            ["--turns", "1"],
             ["five matrix products alone", "this project", "PyTorch, fused Adam", "scikit-learn MLPClassifier"],
         ),
         (

@@ -6,9 +6,12 @@ are left out where they are not installed: `pip install torch scikit-learn`.
 """
 
 import statistics
-import time
+from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
+from itertools import pairwise
+from timeit import Timer
 from typing import Annotated, Any
 
 import numpy as np
@@ -61,28 +64,24 @@ def ours(inputs: np.ndarray, targets: np.ndarray) -> Step:
     return step
 
 
-def pytorch(fused: bool) -> Callable[[np.ndarray, np.ndarray], Step]:
+def pytorch(inputs: np.ndarray, targets: np.ndarray, fused: bool) -> Step:
     """The same network in PyTorch, with its fused or its plain Adam."""
+    import torch
 
-    def make(inputs: np.ndarray, targets: np.ndarray) -> Step:
-        import torch
+    torch.set_num_threads(1)
+    layers: list[Any] = []
+    for n_in, n_out in pairwise(SETTINGS.architecture):
+        layers += [torch.nn.Linear(n_in, n_out), torch.nn.Sigmoid()]
+    network = torch.nn.Sequential(*layers[:-1])
+    optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=fused, foreach=False)
+    x, t = torch.from_numpy(inputs), torch.from_numpy(targets)
 
-        torch.set_num_threads(1)
-        layers: list[Any] = []
-        for n_in, n_out in zip(SETTINGS.architecture, SETTINGS.architecture[1:], strict=False):
-            layers += [torch.nn.Linear(n_in, n_out), torch.nn.Sigmoid()]
-        network = torch.nn.Sequential(*layers[:-1])
-        optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=fused, foreach=False)
-        x, t = torch.from_numpy(inputs), torch.from_numpy(targets)
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(x), t).backward()
+        optimizer.step()
 
-        def step() -> None:
-            optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(network(x), t).backward()
-            optimizer.step()
-
-        return step
-
-    return make
+    return step
 
 
 def scikit_learn(inputs: np.ndarray, targets: np.ndarray) -> Step:
@@ -95,11 +94,11 @@ def scikit_learn(inputs: np.ndarray, targets: np.ndarray) -> Step:
     return lambda: classifier.partial_fit(inputs, labels)
 
 
-CONTESTANTS: dict[str, tuple[str | None, Callable[[np.ndarray, np.ndarray], Step]]] = {
-    "five matrix products alone": (None, matrix_products),
-    "this project": (None, ours),
-    "PyTorch, fused Adam": ("torch", pytorch(fused=True)),
-    "PyTorch, plain Adam": ("torch", pytorch(fused=False)),
+CONTESTANTS: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], Step]]] = {
+    "five matrix products alone": ("numpy", matrix_products),
+    "this project": ("numpy", ours),
+    "PyTorch, fused Adam": ("torch", partial(pytorch, fused=True)),
+    "PyTorch, plain Adam": ("torch", partial(pytorch, fused=False)),
     "scikit-learn MLPClassifier": ("sklearn", scikit_learn),
 }
 
@@ -112,42 +111,22 @@ def new_parameters() -> tuple[np.ndarray, tuple[Any, ...]]:
 
 
 def main(
-    turns: Annotated[int, typer.Option(min=1, help="How often each is timed; the median counts.")] = 15,
-    seconds: Annotated[float, typer.Option(min=0, help="Length of one turn.")] = 1.0,
-    batch_size: Annotated[int, typer.Option(min=1)] = SETTINGS.batch_size,
+    turns: Annotated[int, typer.Option(min=1, help="How often each is timed; the median counts.")] = 50,
 ) -> None:
-    """Time all contestants in turns, each on one thread."""
+    """Time all contestants in turns, each on one thread, and print medians, with ratios taken turn by turn."""
     rng = np.random.default_rng(0)
-    inputs = rng.random((batch_size, SETTINGS.architecture[0]), np.float32)
-    targets = rng.dirichlet([1, 1], batch_size).astype(np.float32)
+    inputs = rng.random((SETTINGS.batch_size, SETTINGS.architecture[0]), np.float32)
+    targets = rng.dirichlet([1, 1], SETTINGS.batch_size).astype(np.float32)
     assert np.isfinite(forward(new_parameters()[1], inputs)[-1]).all()
+    rates: dict[str, list[float]] = defaultdict(list)
     with threadpool_limits(1):
-        steps = {
-            name: make(inputs, targets)
-            for name, (module, make) in CONTESTANTS.items()
-            if module is None or find_spec(module)
-        }
-        rates: dict[str, list[float]] = {name: [] for name in steps}
+        steps = {name: make(inputs, targets) for name, (module, make) in CONTESTANTS.items() if find_spec(module)}
         for _ in track(range(turns), "Turns"):
             for name, step in steps.items():
-                rates[name].append(batch_size * steps_a_second(step, seconds))
-    show(rates, batch_size)
-
-
-def steps_a_second(step: Step, seconds: float) -> float:
-    """Run a step for a while, at least once."""
-    step()
-    done, start = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - start) < seconds or not done:
-        step()
-        done += 1
-    return done / elapsed if elapsed else 0.0
-
-
-def show(rates: dict[str, list[float]], batch_size: int) -> None:
-    """Print medians, and ratios turn by turn to this project."""
-    units = "-".join(map(str, SETTINGS.architecture))
-    table = Table("", "examples a second", "this project is", title=f"{units}, batch {batch_size}, float32, one thread")
+                count, seconds = Timer(step).autorange()
+                rates[name].append(SETTINGS.batch_size * count / seconds)
+    title = f"{'-'.join(map(str, SETTINGS.architecture))}, batch {SETTINGS.batch_size}, float32, one thread"
+    table = Table("", "examples a second", "this project is", title=title)
     for name in CONTESTANTS:
         if name in rates:
             ratio = statistics.median(a / b for a, b in zip(rates["this project"], rates[name], strict=True))

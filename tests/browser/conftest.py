@@ -2,9 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -31,34 +29,32 @@ def open_page(browser: Browser, client: httpx2.Client) -> Iterator[Open]:
 
     With `refusals`, responses with an error status may be on the console.
     """
-    service = str(client.base_url).rstrip("/")
     faults: list[str] = []
     contexts = []
 
-    def guard(route: Route) -> None:
-        url = urlsplit(route.request.url)
-        if f"{url.scheme}://{url.netloc}" == service or url.scheme in ("blob", "data"):
-            route.continue_()
-        else:
-            faults.append(f"request to {route.request.url}")
-            route.abort()
+    def open_(path: str = "/", base: str = "", refusals: bool = False, **options: Any) -> Page:
+        service = base or str(client.base_url).rstrip("/")
 
-    def note(refusals: bool, message: ConsoleMessage) -> None:
-        refusal = refusals and message.text.startswith("Failed to load resource")
-        if message.type in ("error", "warning") and not refusal:
-            faults.append(message.text)
+        def guard(route: Route) -> None:
+            if route.request.url.startswith((f"{service}/", "blob:", "data:")):
+                route.continue_()
+            else:
+                faults.append(f"request to {route.request.url}")
+                route.abort()
 
-    def open_(path: str = "/", base: str = service, refusals: bool = False, **options: Any) -> Page:
-        nonlocal service
-        service = base
+        def note(message: ConsoleMessage) -> None:
+            refusal = refusals and message.text.startswith("Failed to load resource")
+            if message.type in ("error", "warning") and not refusal:
+                faults.append(message.text)
+
         context = browser.new_context(**options)
         contexts.append(context)
         context.set_default_timeout(10_000)
         context.route("**/*", guard)
         page = context.new_page()
-        page.on("console", partial(note, refusals))
+        page.on("console", note)
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(base + path)
+        page.goto(service + path)
         return page
 
     yield open_

@@ -44,18 +44,11 @@ class Hand:
         assert box
         self._box = box
 
-    def take_pen(self, width: int) -> None:
-        """Set the width of the pen, in 560ths of the paper."""
-        self.page.locator("#pen").fill(str(width))
-
     def draw(self, strokes: Sequence[Stroke], x: float = 0, y: float = 0, scale: float = 1) -> None:
         """Draw in the part of the paper that begins at (x, y)."""
+        left, top, width, height = self._box["x"], self._box["y"], self._box["width"], self._box["height"]
         for stroke in strokes:
-            self._stroke([self._place(x + scale * a, y + scale * b) for a, b in stroke])
-
-    def _place(self, x: float, y: float) -> tuple[float, float]:
-        box = self._box
-        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+            self._stroke([(left + (x + scale * a) * width, top + (y + scale * b) * height) for a, b in stroke])
 
     def _stroke(self, points: Stroke) -> None:
         mouse = self.page.mouse

@@ -17,16 +17,12 @@ def executed(page: Page, name: str, file: str) -> Locator:
     return block.locator(".live-responses-table")
 
 
-def test_predict(open_page: Open) -> None:
+def test_predict_and_explain(open_page: Open) -> None:
     page = open_page("/docs")
     answer = executed(page, "predict_predict", "seven.png")
     expect(answer.locator(".response-col_status").last).to_contain_text("200")
     expect(answer.locator(".response-col_description").last).to_contain_text('"digit": 7')
-    page.wait_for_timeout(300)
-
-
-def test_explain_shows_its_picture(open_page: Open) -> None:
-    picture = executed(open_page("/docs"), "explain_explain", "three.png").locator("img")
+    picture = executed(page, "explain_explain", "three.png").locator("img")
     expect(picture).to_have_js_property("naturalWidth", 280)
 
 

@@ -17,7 +17,7 @@ import yaml
 from app.classifier.weights import DEFAULT_PATH, load, save
 from tests.clients import Clients
 from tests.conftest import ROOT
-from tests.container.engine import docker, wait_until
+from tests.container.conftest import docker, wait_until
 
 COMPOSE_FILE = str(ROOT / "deploy" / "compose.yaml")
 PROJECT = "three-or-seven-test"
@@ -119,7 +119,8 @@ def test_compose_loses_no_request_when_a_replica_is_killed(compose: Deployment) 
 
 def test_swarm_update_and_rollback(stack: Deployment, image: str, tmp_path: Path) -> None:
     stack.wait_until_ready()
-    wait_until(lambda: running() == 2, lambda: docker("service", "ps", SERVICE).stdout)
+    running = ("service", "ps", SERVICE, "--filter", "desired-state=running", "--format", "{{.CurrentState}}")
+    wait_until(lambda: docker(*running).stdout.count("Running") == 2, lambda: docker("service", "ps", SERVICE).stdout)
     weights = load(DEFAULT_PATH)
     save(tmp_path / DEFAULT_PATH.name, weights.parameters, replace(weights.metadata, version=NEXT))
     (tmp_path / "Dockerfile").write_text(f"FROM {image}\nCOPY {DEFAULT_PATH.name} weights/\n")
@@ -127,26 +128,14 @@ def test_swarm_update_and_rollback(stack: Deployment, image: str, tmp_path: Path
     unhealthy = f"FROM {image}\nHEALTHCHECK --interval=1s --retries=2 CMD false\n"
     docker("build", "--tag", f"{image}-bad", "-", given=unhealthy)
     with stack.under_load() as clients:
-        update(f"{image}-next")
-        assert update_status() == "completed"
+        assert update(f"{image}-next") == "completed"
     assert set(clients.versions) == {weights.metadata.version, NEXT}
     with stack.under_load() as clients:
-        update(f"{image}-bad")
-        assert update_status() == "rollback_completed"
+        assert update(f"{image}-bad") == "rollback_completed"
     assert set(clients.versions) == {NEXT}
 
 
-def running() -> int:
-    """How many replicas are."""
-    options = ("--filter", "desired-state=running", "--format", "{{.CurrentState}}")
-    return docker("service", "ps", SERVICE, *options).stdout.count("Running")
-
-
-def update(image: str) -> None:
-    """Roll out an image, and wait until that is done or taken back."""
+def update(image: str) -> Any:
+    """Roll out an image, wait until that is done or taken back, and return how it went."""
     docker("service", "update", "--quiet", "--no-resolve-image", "--image", image, SERVICE, check=False)
-
-
-def update_status() -> Any:
-    """How the last update went."""
     return json.loads(docker("inspect", "--format", "{{json .UpdateStatus}}", SERVICE).stdout)["State"]

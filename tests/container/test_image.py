@@ -15,7 +15,7 @@ from PIL import Image
 
 from app.classifier.weights import DEFAULT_PATH
 from tests.conftest import ROOT, SEVEN, encode
-from tests.container.engine import docker, wait_until
+from tests.container.conftest import docker, wait_until
 
 LOCK = ROOT / "requirements.lock"
 
@@ -117,19 +117,15 @@ def test_two_workers_without_a_writable_disk(image: str) -> None:
         docker("rm", "--force", name)
 
 
-def test_image_holds_only_the_service_and_its_weights(container: str) -> None:
+def test_image_holds_only_the_service_and_its_weights_and_runs_without_privileges(container: str) -> None:
     listed = python(container, "import os; print(*sorted(os.listdir('/srv')), *os.listdir('/srv/weights'))").stdout
     assert listed.split()[:2] == ["app", "weights"]
     assert "three-or-seven.safetensors" in listed
     for absent in ("model_training", "tests", "cv2", "typer", "pytest"):
         assert f"No module named '{absent}'" in python(container, f"import {absent}").stderr
     assert "No module named pip" in docker("exec", container, "python", "-m", "pip", check=False).stderr
-
-
-def test_user_and_capabilities(container: str) -> None:
     assert python(container, "import os; print(os.getuid(), os.getgid())").stdout.split() == ["10001", "10001"]
-    capabilities = python(container, "print(open('/proc/1/status').read())").stdout
-    assert "CapEff:\t0000000000000000" in capabilities
+    assert "CapEff:\t0000000000000000" in python(container, "print(open('/proc/1/status').read())").stdout
 
 
 def test_docker_stop_ends_with_exit_code_0(url: str, container: str) -> None:

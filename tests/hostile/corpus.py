@@ -86,7 +86,9 @@ def odd() -> Iterator[tuple[str, bytes]]:
     yield "png of 16 bits", encode(drawing("I").convert("I;16"))
     for mode in ("CMYK", "YCbCr", "L"):
         yield f"jpeg in mode {mode}", encode(drawing("RGB").convert(mode), "JPEG")
-    yield "png, interlaced", png_interlaced()
+    passes = [(4, 4), (3, 4), (7, 3), (7, 7), (14, 7), (14, 14), (28, 14)]  # of Adam7
+    rows = b"".join((b"\0" + b"\xff" * width) * height for width, height in passes)
+    yield "png, interlaced", png(28, 28, rows, interlace=1)
     yield "png with a profile", encode(drawing("RGB"), icc_profile=profile)
     yield "jpeg with a broken profile", encode(drawing("RGB"), "JPEG", icc_profile=b"\xff" * 60_000)
     frames = [drawing("RGB"), Image.new("RGB", (28, 28))] * 20
@@ -124,10 +126,3 @@ def damaged(seed: int = 0) -> Iterator[tuple[str, bytes]]:
 def corpus() -> dict[str, bytes]:
     """All of them, by name."""
     return {name: data for part in (bombs, liars, odd, damaged) for name, data in part()}
-
-
-def png_interlaced() -> bytes:
-    """Adam7: seven passes, the first of 4 x 4 pixels."""
-    passes = [(4, 4), (3, 4), (7, 3), (7, 7), (14, 7), (14, 14), (28, 14)]
-    rows = b"".join((b"\0" + b"\xff" * width) * height for width, height in passes)
-    return png(28, 28, rows, interlace=1)

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
 import atheris
 
@@ -38,10 +37,8 @@ def read_tensor(data: bytes) -> None:
 def tensor_seeds() -> Iterator[bytes]:
     """A request of each kind."""
     for tensor, size in ((UINT8 | {"shape": [1, 28, 28]}, 784), (FP32, 3136)):
-        document: dict[str, Any] = {"id": "a", "inputs": [tensor | {"data": [0] * 784}], "outputs": [{"name": "digit"}]}
-        yield json.dumps(document).encode()
-        document["inputs"] = [tensor | {"parameters": {"binary_data_size": size}}]
-        yield json.dumps(document).encode() + bytes(size)
+        for more, binary in (({"data": [0] * 784}, b""), ({"parameters": {"binary_data_size": size}}, bytes(size))):
+            yield json.dumps({"id": "a", "inputs": [tensor | more], "outputs": [{"name": "digit"}]}).encode() + binary
 
 
 def image_seeds() -> Iterator[bytes]:

@@ -11,24 +11,18 @@ STILL = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0
 Y, X = (field[None] for field in np.mgrid[:28, :28].astype(np.float32))
 
 
-def test_sampling_at_the_pixels_changes_nothing(digits: Digits) -> None:
+def test_sampling(digits: Digits) -> None:
     images = digits.images[:50]
     assert (sample(images, X.repeat(50, 0), Y.repeat(50, 0)) == images).all()
-
-
-def test_sampling_elsewhere_shifts_with_a_dark_border() -> None:
     shifted = sample(np.full((3, 28, 28), 200, np.uint8), X.repeat(3, 0) + 2, Y.repeat(3, 0) - 3)
     assert (shifted[:, 3:, :-2] == 200).all()
-    assert (shifted[:, :3] == 0).all()
-    assert (shifted[:, :, -2:] == 0).all()
-
-
-def test_sampling_between_two_pixels_takes_their_mean() -> None:
-    images = np.zeros((1, 28, 28), np.uint8)
-    images[0, 10, 10] = 200
-    sampled = sample(images, X, Y + np.float32(0.5))
-    assert sampled[0, 9, 10] == sampled[0, 10, 10] == 100
-    assert sampled.sum() == 200
+    assert not shifted[:, :3].any()
+    assert not shifted[:, :, -2:].any()
+    dot = np.zeros((1, 28, 28), np.uint8)
+    dot[0, 10, 10] = 200
+    between = sample(dot, X, Y + np.float32(0.5))
+    assert between[0, 9, 10] == between[0, 10, 10] == 100
+    assert between.sum() == 200
 
 
 def test_sampling_does_not_reach_the_next_image_of_the_batch() -> None:
@@ -44,10 +38,6 @@ def distorted(image: NDArray[np.uint8], **options: float) -> NDArray[np.uint8]:
     return Augmentation(**STILL | options)(np.repeat(image[None], 300, 0), np.random.default_rng(0))
 
 
-def test_without_distortion_nothing_changes(digits: Digits) -> None:
-    assert (Augmentation(**STILL)(digits.images[:50], np.random.default_rng(0)) == digits.images[:50]).all()
-
-
 def second_moments(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """(n, 2, 2): variances and covariance of x and y, weighted by ink."""
     y, x = np.mgrid[:28, :28]
@@ -59,25 +49,19 @@ BAR = np.zeros((28, 28), np.uint8)
 BAR[13:15, 6:22] = 255
 
 
-def test_rotation() -> None:
+def test_rotation_and_scale() -> None:
     moments = second_moments(distorted(BAR, rotation=30))
     angles = np.rad2deg(0.5 * np.arctan2(2 * moments[:, 0, 1], moments[:, 0, 0] - moments[:, 1, 1]))
-    assert angles.min() == pytest.approx(-30, abs=2)
-    assert angles.max() == pytest.approx(30, abs=2)
+    assert (angles.min(), angles.max()) == pytest.approx((-30, 30), abs=2)
     assert angles.mean() == pytest.approx(0, abs=3)
-
-
-def test_scale() -> None:
     lengths = np.sqrt(second_moments(distorted(BAR, scale=0.3))[:, 0, 0] / second_moments(BAR[None])[0, 0, 0])
-    assert lengths.min() == pytest.approx(np.exp(-0.3), abs=0.03)
-    assert lengths.max() == pytest.approx(np.exp(0.3), abs=0.03)
+    assert (lengths.min(), lengths.max()) == pytest.approx(np.exp((-0.3, 0.3)), abs=0.03)
 
 
 def test_shear_slants_upright_strokes_only() -> None:
     upright, level = (second_moments(distorted(bar, shear=0.5)) for bar in (BAR.T, BAR))
     slants = upright[:, 0, 1] / upright[:, 1, 1]
-    assert slants.min() == pytest.approx(-0.5, abs=0.05)
-    assert slants.max() == pytest.approx(0.5, abs=0.05)
+    assert (slants.min(), slants.max()) == pytest.approx((-0.5, 0.5), abs=0.05)
     assert np.abs(level[:, 0, 1] / level[:, 0, 0]).max() < 0.02
 
 
@@ -88,11 +72,6 @@ def test_each_copy_differs_and_keeps_most_of_the_ink(digits: Digits) -> None:
     ink = copies.sum(axis=(1, 2)) / images[0].sum()
     assert ink.min() > 0.6
     assert ink.max() < 1.6
-
-
-def test_the_same_seed_gives_the_same_copies(digits: Digits) -> None:
-    first, second = (Augmentation()(digits.images[:20], np.random.default_rng(5)) for _ in range(2))
-    assert (first == second).all()
 
 
 def test_elastic_displacement_has_the_size_asked_for_and_is_smooth() -> None:
@@ -117,6 +96,5 @@ def test_other_pens_thin_and_thicken_on_a_dark_background(digits: Digits) -> Non
 def test_faint_ink_keeps_its_shape(digits: Digits) -> None:
     faint = distorted(digits.images[0], faint=1)
     strength = faint.max(axis=(1, 2)) / 255
-    assert strength.min() == pytest.approx(0.3, abs=0.03)
-    assert strength.max() == pytest.approx(1, abs=0.03)
+    assert (strength.min(), strength.max()) == pytest.approx((0.3, 1), abs=0.03)
     assert np.abs(faint - digits.images[0] * strength[:, None, None]).max() <= 1

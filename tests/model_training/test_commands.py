@@ -36,6 +36,7 @@ def test_train_writes_weights_that_say_what_they_are(tmp_path: Path, mnist_folde
     path = tmp_path / "new" / "weights.safetensors"
     trained = run("train", "--mnist", mnist_folder, "--weights", path, *SHORT, "--seed", "5")
     metadata = load(path).metadata
+    errors = f"Errors: {metadata.metrics['test']['errors']} of 2038"
     assert metadata.architecture == (784, 18, 8, 2)
     assert metadata.version.endswith("+local")  # it is not the model that the repository holds
     assert metadata.training["settings"]["seed"] == 5
@@ -45,10 +46,8 @@ def test_train_writes_weights_that_say_what_they_are(tmp_path: Path, mnist_folde
     assert metadata.metrics["test"]["images"] == 2038
     assert metadata.metrics["validation"]["images"] == 1239
     assert len(metadata.training["history"]["loss"]) == 1
-    assert f"Errors: {metadata.metrics['test']['errors']} of 2038" in trained.stdout
-
-    evaluated = run("evaluate", "--mnist", mnist_folder, "--weights", path, *RENDERED)
-    assert f"Errors: {metadata.metrics['test']['errors']} of 2038" in evaluated.stdout
+    assert errors in trained.stdout
+    assert errors in run("evaluate", "--mnist", mnist_folder, "--weights", path, *RENDERED).stdout
 
 
 def test_quick_is_not_asked_for_with_what_it_chooses_itself(tmp_path: Path) -> None:
@@ -121,9 +120,7 @@ def test_output_folder_that_disappears(tmp_path: Path, mnist_folder: Path, room:
     elsewhere.mkdir()
     arguments = command("train", "--mnist", mnist_folder, "--weights", path, *SHORT)
     environment = os.environ | {"TMPDIR": str(elsewhere)}
-    with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=environment) as process:
         while not path.parent.exists():
             assert process.poll() is None
         path.parent.rmdir()  # as if it were pulled out
@@ -140,26 +137,20 @@ def test_output_folder_that_disappears(tmp_path: Path, mnist_folder: Path, room:
         assert message.splitlines()[-1] == f"{reason}Nor {rescued}: Is a directory. The trained weights are lost."
 
 
-@pytest.mark.parametrize("what", ["train", "evaluate"])
-def test_missing_data(tmp_path: Path, what: str) -> None:
-    weights = ["--weights", str(tmp_path / "w")] if what == "train" else []
-    assert run(what, "--mnist", tmp_path, *weights, code=1).stderr == (
-        f"The folder {tmp_path} holds neither train-images-idx3-ubyte nor train-images-idx3-ubyte.gz.\n"
-    )
-
-
-def test_missing_weights(tmp_path: Path) -> None:
+def test_missing_data_or_weights(tmp_path: Path) -> None:
+    error = f"The folder {tmp_path} holds neither train-images-idx3-ubyte nor train-images-idx3-ubyte.gz.\n"
     path = tmp_path / "none"
-    ended = run("evaluate", "--weights", path, code=1)
-    assert ended.stderr == f"Cannot use the weights file {path}: No such file or directory.\n"
+    assert run("train", "--mnist", tmp_path, "--weights", path, code=1).stderr == error
+    assert run("evaluate", "--mnist", tmp_path, code=1).stderr == error
+    error = f"Cannot use the weights file {path}: No such file or directory.\n"
+    assert run("evaluate", "--weights", path, code=1).stderr == error
 
 
-@pytest.mark.parametrize(
-    ("option", "environment"), [(["--mirror", MIRROR], {}), ([], {"THREE_OR_SEVEN_MIRRORS": MIRROR})]
-)
-def test_mirror_setting(tmp_path: Path, option: list[str], environment: dict[str, str]) -> None:
+def test_mirror_setting(tmp_path: Path) -> None:
     """The mirror is asked for the first file; that its files are used is proven in `test_data`."""
-    environment |= {"THREE_OR_SEVEN_MNIST": "", "XDG_CACHE_HOME": str(tmp_path)}
-    ended = run("evaluate", *option, code=1, **environment)
-    assert f"Cannot download train-images-idx3-ubyte.\n{MIRROR}: " in ended.stderr
-    assert "amazonaws" not in ended.stderr
+    defaults = {"THREE_OR_SEVEN_MNIST": "", "XDG_CACHE_HOME": str(tmp_path)}
+    by_option = run("evaluate", "--mirror", MIRROR, code=1, **defaults)
+    by_variable = run("evaluate", code=1, **defaults, THREE_OR_SEVEN_MIRRORS=MIRROR)
+    for ended in (by_option, by_variable):
+        assert f"Cannot download train-images-idx3-ubyte.\n{MIRROR}: " in ended.stderr
+        assert "amazonaws" not in ended.stderr

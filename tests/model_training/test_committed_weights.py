@@ -15,33 +15,27 @@ def figures(digits: Digits, others: Digits) -> Evaluation:
     return evaluate(Classifier(weights.parameters, weights.metadata.threshold), digits, others)
 
 
-def test_they_read_threes_and_sevens(figures: Evaluation) -> None:
+def test_promised_quality(figures: Evaluation) -> None:
     assert figures.errors <= 2
     assert figures.confident >= 0.985
-
-
-def test_their_probabilities_can_be_believed(figures: Evaluation) -> None:
     assert figures.calibration_error < 0.01
     assert figures.auroc >= 0.999
     assert figures.others_sure <= 0.01  # one of these four hundred is already 0.25 %
     assert figures.noise_confidence < 0.6
 
 
-def test_the_figures_stored_with_them_are_true(figures: Evaluation) -> None:
+def test_stored_figures(figures: Evaluation) -> None:
     stored = load(DEFAULT_PATH).metadata.metrics["test"]
     for name in ("images", "errors", "confusion"):
         assert getattr(figures, name) == stored[name]
     for name in ("accuracy", "loss", "calibration_error", "confident", "noise_confidence"):
         assert getattr(figures, name) == pytest.approx(stored[name], abs=1e-4)
-
-
-def test_all_test_images_keep_the_promises_too() -> None:
-    stored = load(DEFAULT_PATH).metadata.metrics["test"]
+    # of all of MNIST's test images
     assert stored["others"] == 7962
     assert stored["auroc"] >= 0.999
     assert stored["others_sure"] <= 0.003
 
 
-def test_they_were_made_with_the_settings_of_the_default_command() -> None:
+def test_stored_settings_are_those_of_the_default_command() -> None:
     weights = load(DEFAULT_PATH)
     assert weights.metadata.training["settings"] == TrainingSettings().document()

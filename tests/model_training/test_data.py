@@ -5,7 +5,8 @@ import hashlib
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -23,52 +24,29 @@ CONTENTS = {
 }
 CHECKSUMS = {name: hashlib.sha256(content).hexdigest() for name, content in CONTENTS.items()}
 FIRST, *_, LAST = CONTENTS
-SPOILT_GZ = gzip.compress(CONTENTS[FIRST])[:20] + b"\xff" * 100
+CORRUPT_GZ = gzip.compress(CONTENTS[FIRST])[:20] + b"\xff" * 100
 """Its header is right, its deflated contents are not."""
 
 
-class Mirror:
-    """An HTTP server with the four files, and what is wrong with it."""
-
-    def __init__(self) -> None:
-        self.files = {f"/mnist/{name}.gz": gzip.compress(content) for name, content in CONTENTS.items()}
-        self.cut: set[str] = set()
-        self.served: list[str] = []
-        mirror = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                if self.path not in mirror.files:
-                    return self.send_error(404)
-                content = mirror.files[self.path]
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                if self.path in mirror.cut:
-                    self.wfile.write(content[: len(content) // 2])
-                    return
-                mirror.served.append(self.path)
-                self.wfile.write(content)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/mnist"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+@pytest.fixture
+def served(tmp_path: Path) -> Path:
+    """A folder with the four files, which the mirror serves."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    for name, content in CONTENTS.items():
+        (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+    return folder
 
 
 @pytest.fixture
-def mirror() -> Iterator[Mirror]:
-    mirror = Mirror()
-    yield mirror
-    mirror.stop()
+def mirror(served: Path) -> Iterator[str]:
+    handler = partial(SimpleHTTPRequestHandler, directory=str(served))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 def load(*mirrors: str, cache: Path) -> Mnist:
@@ -95,7 +73,7 @@ def test_folder(tmp_path: Path, suffix: str, stored: Callable[[bytes], bytes]) -
     [
         ("another", b"", f"The folder .* holds neither {FIRST} nor {FIRST}.gz."),
         (f"{FIRST}.gz", gzip.compress(CONTENTS[FIRST])[:-9], f"Cannot read {FIRST} in the folder .*: "),
-        (f"{FIRST}.gz", SPOILT_GZ, f"Cannot read {FIRST} in the folder .*: "),
+        (f"{FIRST}.gz", CORRUPT_GZ, f"Cannot read {FIRST} in the folder .*: "),
         (FIRST, CONTENTS[FIRST], f"is not MNIST's: its SHA-256 is not {MNIST_SHA256[FIRST]}"),
     ],
     ids=["missing", "truncated", "corrupt", "another"],
@@ -106,59 +84,44 @@ def test_folder_with_a_missing_or_wrong_file(tmp_path: Path, name: str, content:
         load_mnist(tmp_path)
 
 
-def test_a_mirror_is_downloaded_once(tmp_path: Path, mirror: Mirror) -> None:
-    assert_right(load(mirror.url, cache=tmp_path))
-    assert mirror.served == list(mirror.files)
-    assert_right(load(mirror.url, cache=tmp_path))
-    assert mirror.served == list(mirror.files)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(CONTENTS)
-
-
-def test_corrupt_file_in_the_cache_is_downloaded_again(tmp_path: Path, mirror: Mirror) -> None:
-    load(mirror.url, cache=tmp_path)
-    (tmp_path / LAST).write_bytes(b"spoilt")
-    assert_right(load(mirror.url, cache=tmp_path))
-    assert mirror.served[4:] == [f"/mnist/{LAST}.gz"]
+def test_download_is_cached_and_resumed(tmp_path: Path, served: Path, mirror: str) -> None:
+    cache = tmp_path / "cache"
+    first, last = (served / f"{name}.gz" for name in (FIRST, LAST))
+    whole = last.read_bytes()
+    last.write_bytes(whole[:-9])
+    with pytest.raises(DataError, match=f"Cannot download {LAST}"):
+        load(mirror, cache=cache)
+    assert {path.name for path in cache.iterdir()} == set(CONTENTS) - {LAST}
+    for path in served.iterdir():
+        path.unlink()
+    last.write_bytes(whole)
+    assert_right(load(mirror, cache=cache))
+    last.unlink()
+    assert_right(load(mirror, cache=cache))
+    assert {path.name for path in cache.iterdir()} == set(CONTENTS)
+    (cache / FIRST).write_bytes(b"corrupt")
+    first.write_bytes(gzip.compress(CONTENTS[FIRST]))
+    assert_right(load(mirror, cache=cache))
 
 
 @pytest.mark.parametrize(
-    ("served", "error"),
+    ("content", "error"),
     [
         (gzip.compress(b"something else"), rf"(?s)Cannot download {FIRST}.*\n%s: .*does not match.*Run again"),
+        (CORRUPT_GZ, rf"Cannot download {FIRST}\.\n%s: Compressed file ended"),
         (None, rf"Cannot download {FIRST}\.\n%s: 404 Client Error"),
     ],
-    ids=["wrong", "missing"],
+    ids=["another", "corrupt", "missing"],
 )
-def test_mirror_with_a_missing_or_wrong_file(tmp_path: Path, mirror: Mirror, served: bytes | None, error: str) -> None:
-    del mirror.files[f"/mnist/{FIRST}.gz"]
-    if served:
-        mirror.files[f"/mnist/{FIRST}.gz"] = served
-    with pytest.raises(DataError, match=error % mirror.url):
-        load(mirror.url, cache=tmp_path)
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("gone", [False, True])
-def test_next_mirror_is_used(tmp_path: Path, mirror: Mirror, gone: bool) -> None:
-    bad = Mirror()
-    bad.files[f"/mnist/{FIRST}.gz"] = SPOILT_GZ
-    if gone:
-        bad.stop()
-        with pytest.raises(DataError, match="Connection refused"):
-            load(bad.url, cache=tmp_path)
-    assert_right(load(bad.url, mirror.url, cache=tmp_path))
-    if not gone:
-        bad.stop()
-
-
-def test_interrupted_download_is_resumed_by_the_next_run(tmp_path: Path, mirror: Mirror) -> None:
-    mirror.cut = {f"/mnist/{LAST}.gz"}
-    with pytest.raises(DataError, match=f"Cannot download {LAST}"):
-        load(mirror.url, cache=tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(set(CONTENTS) - {LAST})
-    mirror.cut = set()
-    assert_right(load(mirror.url, cache=tmp_path))
-    assert mirror.served == list(mirror.files)
+def test_next_mirror_is_used(tmp_path: Path, served: Path, mirror: str, content: bytes | None, error: str) -> None:
+    cache, bad = tmp_path / "cache", f"{mirror}/bad"
+    (served / "bad").mkdir()
+    if content:
+        (served / "bad" / f"{FIRST}.gz").write_bytes(content)
+    with pytest.raises(DataError, match=error % bad):
+        load(bad, cache=cache)
+    assert not list(cache.iterdir())
+    assert_right(load("http://127.0.0.1:9", bad, mirror, cache=cache))
 
 
 def test_mnist_holds_what_it_should(mnist: Mnist) -> None:
@@ -174,13 +137,10 @@ def test_the_compact_copy_is_true(mnist: Mnist, digits: Digits, others: Digits) 
         assert (copy.labels == original.labels).all()
 
 
-def test_only_keeps_the_digits_asked_for(others: Digits) -> None:
+def test_only_and_stratified_split(digits: Digits, others: Digits) -> None:
     kept = others.only(1, 8)
     assert np.unique(kept.labels, return_counts=True)[1].tolist() == [50, 50]
     assert (kept.images[0] == others.images[others.labels == 1][0]).all()
-
-
-def test_a_split_is_stratified_and_loses_nothing(digits: Digits) -> None:
     rest, held_out = digits.split(0.1, np.random.default_rng(0))
     assert [len(held_out.only(digit).labels) for digit in DIGITS] == [101, 103]
     assert [len(rest.only(digit).labels) for digit in DIGITS] == [909, 925]

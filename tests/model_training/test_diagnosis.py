@@ -8,18 +8,15 @@ from model_training.diagnosis import VARIANTS
 POSTED, DERIVATIVE, STEP, BOTH = VARIANTS
 
 
-def test_only_the_mended_loop_has_the_right_gradient(digits: Digits) -> None:
+def test_the_mean_gives_the_gradient_its_length(digits: Digits) -> None:
     for check in BOTH.check(digits):
         assert check.relative_error < 1e-6
-
-
-def test_without_the_mean_the_gradient_is_as_many_times_too_long_as_there_are_examples(digits: Digits) -> None:
     for check in DERIVATIVE.check(digits):
         assert check.angle < 1e-3
         assert abs(check.length - 200) < 1e-3
 
 
-def test_with_the_wrong_derivative_the_gradients_are_the_worse_the_farther_back_they_have_come(digits: Digits) -> None:
+def test_the_wrong_derivative_distorts_the_gradient_more_in_earlier_layers(digits: Digits) -> None:
     checks = {check.tensor: check for check in STEP.check(digits)}
     assert checks["W3"].relative_error < 1e-6
     assert checks["b3"].relative_error < 1e-6
@@ -28,7 +25,7 @@ def test_with_the_wrong_derivative_the_gradients_are_the_worse_the_farther_back_
     assert min(checks["W1"].angle, checks["b1"].angle) > 5 > 1 > max(checks["W2"].angle, checks["b2"].angle)
 
 
-def test_the_loop_learns_when_the_step_is_mended_and_better_when_both_are(digits: Digits) -> None:
+def test_the_loop_learns_with_the_right_step_and_better_with_both(digits: Digits) -> None:
     posted, derivative, step, both = (np.array(list(variant.train(digits, passes=400))) for variant in VARIANTS)
     assert posted[-100:].mean() > 0.3
     assert derivative[-100:].mean() > 1

@@ -23,44 +23,35 @@ def test_figures_worked_by_hand() -> None:
     digits = drawn([0, 0, 1, 1, 1], [3, 7, 7, 7, 3])
     others = drawn([0, 0.5, 0.5, 1], [5, 5, 8, 8])  # with a confidence of 3/4, about 1/2, about 1/2, 3/4
     figures = evaluate(Classifier(PARAMETERS, threshold=0.7), digits, others)
-    assert figures.images == 5
-    assert figures.errors == 2
+    assert (figures.images, figures.errors, figures.others) == (5, 2, 4)
     assert figures.accuracy == pytest.approx(0.6)
     assert figures.confusion == [[1, 1], [1, 2]]
     assert figures.loss == pytest.approx(-(3 * np.log(3 / 4) + 2 * np.log(1 / 4)) / 5)
     assert figures.calibration_error == pytest.approx(0.15)
     assert figures.confident == 1
-    assert figures.others == 4
     assert figures.auroc == pytest.approx(0.75)  # two below, two equal
     assert figures.others_sure == 0
     assert figures.others_confident == 0.5
     assert evaluate(Classifier(PARAMETERS, threshold=0.8), digits, others).confident == 0
 
 
-def test_noise_confidence_is_the_highest_of_all() -> None:
-    images = noise()
-    p = 1 / (1 + np.exp(np.log(3) - np.log(9) * to_input(images)[:, 0]))
-    figures = evaluate(Classifier(PARAMETERS, 0.7), drawn([0], [3]), drawn([0], [5]))
-    assert figures.noise_confidence == pytest.approx(np.maximum(p, 1 - p).max())
-
-
-def test_noise_is_black_white_and_grain() -> None:
+def test_noise() -> None:
     images = noise()
     assert images.shape == (302, 28, 28)
     assert not images[0].any()
     assert (images[1] == 255).all()
     assert len(np.unique(images[300])) == 2
     assert (images == noise()).all()
+    p = 1 / (1 + np.exp(np.log(3) - np.log(9) * to_input(images)[:, 0]))
+    figures = evaluate(Classifier(PARAMETERS, 0.7), drawn([0], [3]), drawn([0], [5]))
+    assert figures.noise_confidence == pytest.approx(np.maximum(p, 1 - p).max())
 
 
-def test_calibration_worked_by_hand() -> None:
+def test_calibration_and_auroc_worked_by_hand() -> None:
     confidence = np.array([0.51, 0.51, 0.99, 0.99, 0.99, 1.0])
     right = np.array([True, False, True, True, True, False])
     assert reliability(confidence, right) == pytest.approx(np.array([[1 / 3, 0.51, 0.5], [2 / 3, 0.9925, 0.75]]))
     assert calibration_error(confidence, right) == pytest.approx(0.01 / 3 + 0.2425 * 2 / 3)
-
-
-def test_auroc_worked_by_hand() -> None:
     assert auroc(np.array([0.9, 0.8]), np.array([0.1, 0.85])) == pytest.approx(3 / 4)
     assert auroc(np.array([0.5]), np.array([0.5])) == 0.5
     assert auroc(np.array([0.9]), np.array([0.1, 0.2])) == 1

@@ -34,12 +34,9 @@ def test_as_many_come_as_are_asked_for_of_every_kind(still: Outliers, rng: np.ra
         assert getattr(still, kind)(7, rng).shape == (7, 28, 28)
 
 
-def test_other_digits_and_inverted_images(still: Outliers, rng: np.random.Generator) -> None:
+def test_other_digits_inverted_and_turned_images(still: Outliers, rng: np.random.Generator) -> None:
     assert is_in(still.other_digits(50, rng), still.others)
     assert is_in(255 - still.inverted(50, rng), still.digits)
-
-
-def test_turned_images_are_mirrored_and_half_of_them_upside_down(still: Outliers, rng: np.random.Generator) -> None:
     turned = still.turned(200, rng)
     mirrored = np.array([is_in(image[None, :, ::-1], still.digits) for image in turned])
     rotated = np.array([is_in(image[None, ::-1, ::-1], still.digits) for image in turned])

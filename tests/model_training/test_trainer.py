@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -107,8 +108,6 @@ def test_the_same_seed_gives_the_same_parameters_and_another_does_not(split: Spl
 
 
 def test_too_few_images_are_refused(split: Split) -> None:
-    few = Split(
-        Digits(split.digits.images[:10], split.digits.labels[:10]), split.others, split.validation, split.others
-    )
+    few = replace(split, digits=Digits(*(array[:10] for array in split.digits)))
     with pytest.raises(ValueError, match="10 digits do not fill the 32 of a batch"):
         Trainer(few, SHORT)

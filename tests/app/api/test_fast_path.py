@@ -1,7 +1,5 @@
 """The fast path and FastAPI's routes give the same responses."""
 
-from collections.abc import Iterator
-
 import httpx2
 import pytest
 from starlette.testclient import TestClient
@@ -11,10 +9,9 @@ from app.classifier.weights import DEFAULT_PATH, load
 from app.main import add_middleware, create_api
 from app.service import Service
 from app.settings import Settings
-from tests.conftest import DATA
-from tests.serving import serve
+from tests.conftest import DATA, SEVEN
 
-SEVEN = (DATA / "seven.png").read_bytes()
+OPTIONS = ("--no-access-log", "--api-key", "s3cret")
 TENSOR = b'{"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1, 28, 28], "data": [%s0]}]}' % (b"0," * 783)
 REQUESTS = {
     "/predict": [SEVEN, b"junk", b"", bytes(13_000_000)],
@@ -27,19 +24,12 @@ REQUESTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def guarded() -> Iterator[httpx2.Client]:
-    environment = {"THREE_OR_SEVEN_API_KEY": "s3cret"}
-    with serve("--no-access-log", environment=environment) as server, httpx2.Client(base_url=server.url) as client:
-        yield client
-
-
 @pytest.mark.parametrize(("path", "body"), [(path, body) for path, bodies in REQUESTS.items() for body in bodies])
 @pytest.mark.parametrize("key", ["s3cret", "wrong"])
-def test_both_give_the_same_response(guarded: httpx2.Client, path: str, body: bytes, key: str) -> None:
+def test_both_give_the_same_response(server_client: httpx2.Client, path: str, body: bytes, key: str) -> None:
     headers = {"X-API-Key": key, "X-Request-ID": "mine"}
-    fast = guarded.post(path, content=body, headers=headers)
-    full = guarded.post(path + ("&" if "?" in path else "?") + "more", content=body, headers=headers)
+    fast = server_client.post(path, content=body, headers=headers)
+    full = server_client.post(path + ("&" if "?" in path else "?") + "more", content=body, headers=headers)
     assert fast.status_code == full.status_code
     assert fast.content == full.content
     assert {**fast.headers, "date": ""} == {**full.headers, "date": ""}

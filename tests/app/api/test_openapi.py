@@ -1,15 +1,13 @@
 """What Swagger UI shows is what the service says."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import httpx2
 import jsonschema
 import pytest
-from PIL import Image
 
 from app.errors import Problem
-from tests.conftest import SEVEN, encode
+from tests.app.api.routes.test_predict import REFUSALS
 
 INFER = "/v2/models/{model}/infer"
 STATUSES = {problem.code: problem.status for problem in Problem.__subclasses__()}
@@ -35,14 +33,13 @@ def document(client: httpx2.Client) -> Any:
 
 @pytest.fixture(scope="module")
 def answers(document: Any) -> list[Answer]:
-    def described() -> Iterator[Answer]:
-        for path, operations in document["paths"].items():
-            for method, operation in operations.items():
-                for status, response in operation["responses"].items():
-                    for media_type, content in response["content"].items():
-                        yield Answer(path, method, status, media_type, set(response["headers"]), content)
-
-    return list(described())
+    return [
+        Answer(path, method, status, media_type, set(response["headers"]), content)
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        for status, response in operation["responses"].items()
+        for media_type, content in response["content"].items()
+    ]
 
 
 def test_every_answer_in_json_has_an_example_that_its_schema_allows(document: Any, answers: list[Answer]) -> None:
@@ -90,41 +87,25 @@ def test_the_inference_that_is_shown_can_be_sent_and_is_answered_as_shown(client
     assert answer == shown
 
 
-@pytest.mark.parametrize(
-    ("code", "query", "files"),
-    [
-        ("validation", "?fit=perhaps", None),
-        ("image-format", "", {"file": b"junk"}),
-        ("image-missing", "", {"image": SEVEN}),
-        ("image-unreadable", "", {"file": SEVEN[:-60]}),
-        ("image-size", "", {"file": encode(Image.new("L", (29, 28)))}),
-        ("image-blank", "", {"file": encode(Image.new("L", (28, 28)))}),
-    ],
-)
-def test_a_refusal_is_what_was_shown(
-    client: httpx2.Client, document: Any, code: str, query: str, files: dict[str, bytes] | None
-) -> None:
-    described = document["paths"]["/predict"]["post"]["responses"][str(STATUSES[code])]
+@pytest.mark.parametrize("name", ["invalid fit", "text", "wrong field", "truncated image", "another size", "blank"])
+def test_a_refusal_is_what_was_shown(client: httpx2.Client, document: Any, name: str) -> None:
+    request, (status, code, _), _ = REFUSALS[name]
+    described = document["paths"]["/predict"]["post"]["responses"][str(status)]
     shown = described["content"]["application/problem+json"]["examples"][code]["value"]
-    refused = client.post(f"/predict{query}", files=files, headers={"X-Request-ID": shown["request_id"]})
+    refused = client.post("/predict", **request, headers={"X-Request-ID": shown["request_id"]})
     assert refused.json() == shown
 
 
-def test_headers_are_described_where_they_are_sent(answers: list[Answer]) -> None:
+def test_headers_and_statuses_are_described_where_they_are_sent(answers: list[Answer]) -> None:
     for answer in answers:
-        wanted = {"X-Request-ID"}
+        expected = {"X-Request-ID"}
         if "examples" in answer.content:
-            wanted |= HEADERS.get(answer.status, set())
+            expected |= HEADERS.get(answer.status, set())
         if answer.path.endswith("/infer") and answer.status == "200":
-            wanted.add("Inference-Header-Content-Length")
-        assert answer.headers == wanted
-
-
-def test_nothing_is_promised_that_never_comes(answers: list[Answer]) -> None:
-    """The protocol has no parameter that may be invalid; health is free, and answered when all else is refused."""
-    for answer in answers:
+            expected.add("Inference-Header-Content-Length")
+        assert answer.headers == expected
         if answer.path.startswith("/v2"):
-            assert answer.status != "422"
-        if answer.path.endswith(("ready", "live", "livez", "readyz", "health")):
+            assert answer.status != "422"  # the protocol has no parameter that may be invalid
+        if answer.path.endswith(("ready", "live", "livez", "readyz", "health")):  # answered when all else is refused
             assert answer.status != "401"
             assert answer.status != "503" or "examples" not in answer.content

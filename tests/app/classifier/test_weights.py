@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load as deserialize
+from safetensors.numpy import save as serialize
 from safetensors.numpy import save_file
 
 from app.classifier.network import Layer, Parameters
@@ -33,15 +34,7 @@ def saved(path: Path) -> Path:
     return path
 
 
-def test_load_reads_what_save_writes(saved: Path) -> None:
-    weights = load(saved)
-    assert weights.metadata == METADATA
-    for loaded, given in zip(weights.parameters, PARAMETERS, strict=True):
-        assert (loaded.W == given.W).all()
-        assert (loaded.b == given.b).all()
-
-
-def test_file_is_safetensors_with_one_json_document(saved: Path) -> None:
+def test_file_is_safetensors_with_one_json_document(saved: Path, tmp_path: Path) -> None:
     content = saved.read_bytes()
     assert {name: array.shape for name, array in deserialize(content).items()} == {
         "0.W": (784, 3),
@@ -62,12 +55,14 @@ def test_file_is_safetensors_with_one_json_document(saved: Path) -> None:
         "data": {},
         "metrics": {},
     }
-
-
-def test_same_weights_give_the_same_bytes(saved: Path, tmp_path: Path) -> None:
+    weights = load(saved)
+    assert weights.metadata == METADATA
+    for loaded, given in zip(weights.parameters, PARAMETERS, strict=True):
+        assert (loaded.W == given.W).all()
+        assert (loaded.b == given.b).all()
     save(tmp_path / "again", PARAMETERS, METADATA)
-    assert (tmp_path / "again").read_bytes() == saved.read_bytes()
-    assert load(tmp_path / "again").sha256 == load(saved).sha256
+    assert (tmp_path / "again").read_bytes() == content
+    assert load(tmp_path / "again").sha256 == weights.sha256
 
 
 @pytest.mark.parametrize(("owner", "failing"), [(os, "fsync"), (Path, "replace")])
@@ -158,6 +153,7 @@ BF16 = json.dumps({"0.W": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]
     [
         (None, r"weights.safetensors: No such file or directory\.$"),
         (b"not weights", "Cannot use the weights file"),
+        (serialize({"0.W": PARAMETERS[0].W})[:-100], "Cannot use the weights file"),
         (len(BF16).to_bytes(8, "little") + BF16 + b"\0\0", "it holds tensors of the type 'BF16'"),
     ],
 )
@@ -166,9 +162,3 @@ def test_missing_or_invalid_file(path: Path, content: bytes | None, reason: str)
         path.write_bytes(content)
     with pytest.raises(WeightsError, match=reason):
         load(path)
-
-
-def test_truncated_file(saved: Path) -> None:
-    saved.write_bytes(saved.read_bytes()[:-100])
-    with pytest.raises(WeightsError, match="Cannot use the weights file"):
-        load(saved)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,15 +17,12 @@ from tests.conftest import SEVEN
 from tests.serving import Server, serve
 
 
-@pytest.mark.parametrize("valid", ["abc-123", "0af7651916cd43dd8448eb211c80319c", "a" * 128])
-def test_valid_request_id_is_sent_back(client: httpx2.Client, valid: str) -> None:
-    assert client.get("/livez", headers={"X-Request-ID": valid}).headers["x-request-id"] == valid
-
-
-@pytest.mark.parametrize("invalid", ["", "a b", '"', "a" * 129, "é"])
-def test_invalid_request_id_is_replaced(client: httpx2.Client, invalid: str) -> None:
-    answered = client.get("/livez", headers=[(b"X-Request-ID", invalid.encode())]).headers["x-request-id"]
-    assert re.fullmatch("[0-9a-f]{32}", answered)
+def test_request_id(client: httpx2.Client) -> None:
+    for valid in ("abc-123", "0af7651916cd43dd8448eb211c80319c", "a" * 128):
+        assert client.get("/livez", headers={"X-Request-ID": valid}).headers["x-request-id"] == valid
+    for invalid in ("", "a b", '"', "a" * 129, "é"):
+        answer = client.get("/livez", headers=[(b"X-Request-ID", invalid.encode())])
+        assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
 
 
 PAGES = ("/", "/docs", "/model/card", "/readyz", "/static/docs.js", "/swagger-ui/swagger-ui-bundle.js", "/v2")
@@ -38,44 +35,29 @@ def test_security_headers(client: httpx2.Client, path: str, status: int) -> None
     response = client.get(path)
     assert response.status_code == status
     headers = response.headers
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["x-frame-options"] == "DENY"
-    assert headers["referrer-policy"] == "no-referrer"
-    policy = headers.get_list("content-security-policy")
-    assert len(policy) == 1
-    assert policy[0].startswith("default-src 'none'")
-    assert "frame-ancestors 'none'" in policy[0]
+    expected = {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "no-referrer"}
+    assert expected.items() <= dict(headers).items()
+    [policy] = headers.get_list("content-security-policy")
+    assert policy.startswith("default-src 'none'")
+    assert "frame-ancestors 'none'" in policy
 
 
-def figures(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """Every sample by its name and labels."""
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
+def figures(url: str) -> Callable[..., float]:
+    """Read the metrics of a service; return a function that looks up a sample by its name and labels."""
+    families = text_string_to_metric_families(httpx2.get(f"{url}/metrics").text)
+    samples = [sample for family in families for sample in family.samples]
+    return lambda name, **labels: next(each.value for each in samples if (each.name, each.labels) == (name, labels))
 
 
-@pytest.fixture
-def fresh() -> Iterator[Server]:
-    with serve() as server:
-        yield server
-
-
-def test_requests_and_answers_are_counted(fresh: Server) -> None:
-    url = fresh.url
-    answers = [httpx2.post(f"{url}/predict", content=SEVEN) for _ in range(3)]
-    httpx2.post(f"{url}/predict", content=b"junk")
-    httpx2.get(f"{url}/nowhere")
-    httpx2.get(f"{url}/v2/models/some/ready")
-    httpx2.request("BREW", f"{url}/predict")
-    response = httpx2.get(f"{url}/metrics")
-    assert response.headers["content-type"].startswith("text/plain; version=")
-    found = figures(response.text)
-
-    def count(name: str, **labels: str) -> float:
-        return found[name, frozenset(labels.items())]
-
+def test_requests_and_answers_are_counted() -> None:
+    with serve() as server, httpx2.Client(base_url=server.url) as client:
+        answers = [client.post("/predict", content=SEVEN) for _ in range(3)]
+        client.post("/predict", content=b"junk")
+        client.get("/nowhere")
+        client.get("/v2/models/some/ready")
+        client.request("BREW", "/predict")
+        assert client.get("/metrics").headers["content-type"].startswith("text/plain; version=")
+        count = figures(server.url)
     requests = "http_request_duration_seconds_count"
     assert count(requests, method="POST", route="/predict", status="200") == 3
     assert count(requests, method="POST", route="/predict", status="415") == 1
@@ -98,35 +80,21 @@ def access_log(server: Server) -> list[dict[str, Any]]:
     return [json.loads(line) for line in server.log if line.startswith("{")]
 
 
-def test_each_request_is_one_line_of_json(fresh: Server) -> None:
-    httpx2.post(f"{fresh.url}/predict?fit=true", content=SEVEN, headers={"X-Request-ID": "mine"})
-    httpx2.get(f"{fresh.url}/nowhere")
-    httpx2.post(f"{fresh.url}/predict", content=bytes(20_000_000))
-    fresh.stop()
-    first, second, refused = access_log(fresh)
-    assert first.pop("milliseconds") > 0
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", first.pop("time"))
-    assert first == {
-        "request_id": "mine",
-        "client": "127.0.0.1",
-        "method": "POST",
-        "path": "/predict",
-        "status": 200,
-    }
-    assert (second["path"], second["status"]) == ("/nowhere", 404)
-    assert refused["status"] == 413
-
-
-def test_access_log_escapes_paths() -> None:
+def test_access_log() -> None:
+    paths = ["/%E2%80%A8%7B%7D", "/%C3%A9", "/%C2%9B31m", "/%00", "/" + "x" * 5000]
     with serve(environment={"PYTHONIOENCODING": "ascii"}) as server:
-        paths = ["/%E2%80%A8%7B%7D", "/%C3%A9", "/%C2%9B31m", "/%00", "/" + "x" * 5000]
+        httpx2.post(f"{server.url}/predict?fit=true", content=SEVEN, headers={"X-Request-ID": "mine"})
+        httpx2.post(f"{server.url}/predict", content=bytes(20_000_000))
         for path in paths:
             httpx2.get(server.url + path)
-    assert [line["path"] for line in access_log(server)] == [unquote(path) for path in paths]
+    first, refused, *escaped = access_log(server)
+    assert first.pop("milliseconds") > 0
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", first.pop("time"))
+    expected = {"request_id": "mine", "client": "127.0.0.1", "method": "POST", "path": "/predict", "status": 200}
+    assert first == expected
+    assert refused["status"] == 413
+    assert [(line["path"], line["status"]) for line in escaped] == [(unquote(path), 404) for path in paths]
     assert all(line.isascii() for line in server.log)
-
-
-def test_no_access_log() -> None:
     with serve("--no-access-log") as server:
         assert httpx2.get(f"{server.url}/livez").status_code == 200
     assert not access_log(server)
@@ -160,8 +128,5 @@ def test_head_is_get_without_the_body(client: httpx2.Client, path: str) -> None:
     assert not head.content
     if path not in ("/static/page.js", "/none"):
         assert f'method="HEAD",route="{path}"' in client.get("/metrics").text
-
-
-def test_head_of_predict_is_refused(client: httpx2.Client) -> None:
-    response = client.head("/predict")
-    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    refused = client.head("/predict")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")

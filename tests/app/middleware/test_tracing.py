@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import httpx2
 import pytest
@@ -14,39 +15,26 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from starlette.applications import Starlette
 
 from app.middleware.tracing import ENDPOINT, add_tracing
-from tests.conftest import DATA, ROOT
+from tests.conftest import ROOT, SEVEN
 from tests.serving import serve
 
-SEVEN = (DATA / "seven.png").read_bytes()
 STATUS = "http.response.status_code"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
 
-class Collector(ThreadingHTTPServer):
-    """Keeps what is exported to it."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Receiver)
-        self.url = f"http://127.0.0.1:{self.server_port}"
-        self.received: list[tuple[str, ExportTraceServiceRequest]] = []
-
-
 class Receiver(BaseHTTPRequestHandler):
-    server: Collector
-
     def do_POST(self) -> None:  # http.server's name
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.received.append((self.path, ExportTraceServiceRequest.FromString(body)))
+        received = self.path, self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append(received)  # type: ignore[attr-defined]
         self.send_response(200)
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as collector:
+def collector() -> Iterator[Any]:
+    """An HTTP server that keeps what is exported to it."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as collector:
+        collector.received = []  # type: ignore[attr-defined]
         thread = threading.Thread(target=collector.serve_forever)
         thread.start()
         yield collector
@@ -55,15 +43,16 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_every_request_is_a_span(collector: Collector, workers: str) -> None:
-    environment = {ENDPOINT: collector.url}
+def test_every_request_is_a_span(collector: Any, workers: str) -> None:
+    environment = {ENDPOINT: f"http://127.0.0.1:{collector.server_port}"}
     with serve("--workers", workers, environment=environment) as server, httpx2.Client(base_url=server.url) as client:
         client.post("/predict", content=SEVEN, headers={"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01"})
         client.post("/predict?fit=perhaps", content=SEVEN)
         client.get("/livez")
         assert server.stop() == 0  # the last spans are sent at shutdown
     assert {path for path, _ in collector.received} == {"/v1/traces"}
-    exported = [part for _, request in collector.received for part in request.resource_spans]
+    requests = [ExportTraceServiceRequest.FromString(body) for _, body in collector.received]
+    exported = [part for request in requests for part in request.resource_spans]
     assert {values(part.resource.attributes)["service.name"] for part in exported} == {"three-or-seven"}
     spans = [span for part in exported for scope in part.scope_spans for span in scope.spans]
     described = [(span.name, *map(values(span.attributes).get, ("http.route", STATUS))) for span in spans]

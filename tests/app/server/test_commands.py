@@ -18,47 +18,31 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
 
 
-def test_bad_weights_stop_the_start_with_one_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "weights.safetensors"
-    ended = run("--weights", str(path))
-    assert ended.returncode == 1
-    assert ended.stderr == f"Cannot use the weights file {path}: No such file or directory.\n"
+EMPTY_KEY = "The setting api_key cannot be used: It is empty. Give it a value, or leave it out to let everybody in."
 
 
-def test_a_bad_setting_stops_the_start_with_one_sentence() -> None:
-    ended = run("--port", "70000")
-    assert ended.returncode == 1
-    assert ended.stderr == "The setting port cannot be used: Input should be less than or equal to 65535.\n"
+@pytest.mark.parametrize(
+    ("arguments", "environment", "error"),
+    [
+        (["--weights", "none"], {}, "Cannot use the weights file none: No such file or directory."),
+        (["--port", "70000"], {}, "The setting port cannot be used: Input should be less than or equal to 65535."),
+        (["--api-key="], {}, EMPTY_KEY),
+        ([], {"THREE_OR_SEVEN_API_KEY": ""}, EMPTY_KEY),
+    ],
+)
+def test_a_bad_setting_stops_the_start_with_one_sentence(
+    arguments: list[str], environment: dict[str, str], error: str
+) -> None:
+    ended = run(*arguments, **environment)
+    assert (ended.returncode, ended.stderr) == (1, f"{error}\n")
 
 
-def test_an_empty_api_key_stops_the_start() -> None:
-    """It is no key, and whoever set it wanted one: most likely a variable that is not there."""
-    sentence = "It is empty. Give it a value, or leave it out to let everybody in."
-    for ended in (run("--api-key="), run(THREE_OR_SEVEN_API_KEY="")):
-        assert ended.returncode == 1
-        assert ended.stderr == f"The setting api_key cannot be used: {sentence}\n"
-
-
-def test_an_unknown_option_is_refused() -> None:
-    ended = run("--prot", "80")
-    assert ended.returncode == 2
-    assert "unrecognized arguments: --prot" in ended.stderr
-
-
-def test_a_taken_port_stops_the_start() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+def test_a_taken_port_or_an_unknown_host_stops_the_start() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = run("--port", str(port))
-    assert ended.returncode == 1
-    assert (
-        ended.stderr
-        == f"Cannot listen on 127.0.0.1, port {port}: Address already in use. Choose others with --host and --port.\n"
-    )
-
-
-def test_an_unknown_host_stops_the_start() -> None:
+    error = f"Cannot listen on 127.0.0.1, port {port}: Address already in use. Choose others with --host and --port.\n"
+    assert (ended.returncode, ended.stderr) == (1, error)
     ended = run("--host", "no.such.host.invalid")
     assert ended.returncode == 1
     assert ended.stderr.startswith("Cannot listen on no.such.host.invalid, port 8000: ")
@@ -88,8 +72,11 @@ def test_ways_to_start(program: tuple[str, ...], workers: int) -> None:
         assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
 
 
-def test_version_and_a_hint_how_to_start() -> None:
+def test_version_unknown_option_and_a_hint_how_to_start() -> None:
     assert run("--version").stdout == f"{__version__}\n"
+    unknown = run("--prot", "80")
+    assert unknown.returncode == 2
+    assert "unrecognized arguments: --prot" in unknown.stderr
     hint = subprocess.run([sys.executable, "-m", "app.main"], capture_output=True, text=True, timeout=60)
     assert hint.returncode == 1
     assert "`python -m app`" in hint.stderr

@@ -14,10 +14,9 @@ import pytest
 from app.classifier.weights import DEFAULT_PATH, load, save
 from tests.app.middleware.test_observability import figures
 from tests.clients import COUNT, Clients
-from tests.conftest import DATA
+from tests.conftest import SEVEN
 from tests.serving import Server, serve, until
 
-SEVEN = (DATA / "seven.png").read_bytes()
 PATIENCE = 60
 
 
@@ -27,11 +26,11 @@ def workers(server: Server) -> list[int]:
     return [int(pid) for pid in started if psutil.pid_exists(int(pid))]
 
 
-def predictions(server: Server) -> float:
-    """How many requests for predictions the workers say that they answered."""
-    labels = {"method": "POST", "route": "/predict", "status": "200"}
-    counted = figures(httpx2.get(f"{server.url}/metrics").text)
-    return counted["http_request_duration_seconds_count", frozenset(labels.items())]
+def predictions(server: Server) -> tuple[float, float]:
+    """How many requests for predictions, and sevens, the workers say that they answered."""
+    count = figures(server.url)
+    requests = count("http_request_duration_seconds_count", method="POST", route="/predict", status="200")
+    return requests, count("predictions_total", digit="7", confident="true")
 
 
 def test_new_weights_come_a_killed_worker_goes_and_the_end_is_clean(tmp_path: Path) -> None:
@@ -53,7 +52,9 @@ def test_new_weights_come_a_killed_worker_goes_and_the_end_is_clean(tmp_path: Pa
         assert clients.versions["9.9.9"] > 100
 
         # What the workers counted, those that are gone included, is what was sent; of the info the living tell.
-        until(lambda: predictions(server) == clients.outcomes["200"])
+        until(lambda: predictions(server) == (clients.outcomes["200"],) * 2)
+        for _ in range(10):  # each on a new connection, which any worker may take
+            assert predictions(server) == (clients.outcomes["200"],) * 2
         until(lambda: httpx2.get(f"{server.url}/metrics").text.count("\nthree_or_seven_info{") == 1)
 
         # A killed worker takes along only what it had in hand, and is replaced.
@@ -74,15 +75,10 @@ def test_new_weights_come_a_killed_worker_goes_and_the_end_is_clean(tmp_path: Pa
         assert server.process.wait(PATIENCE) == 0
 
 
-def test_sighup_does_one_process_no_harm() -> None:
+def test_one_process_ignores_sighup_and_ends_cleanly_under_load() -> None:
     with serve() as server:
         server.process.send_signal(signal.SIGHUP)
         until(lambda: any("see --workers" in line for line in server.log))
-        assert httpx2.get(f"{server.url}/readyz").status_code == 200
-
-
-def test_one_process_ends_cleanly_under_load_too() -> None:
-    with serve("--no-access-log") as server:
         with Clients(server.url).running() as clients:
             until(lambda: clients.outcomes["200"] > 200)
             server.process.send_signal(signal.SIGTERM)
@@ -115,18 +111,6 @@ def test_ctrl_c_ends_it_at_once(count: int, code: int) -> None:
         assert server.process.wait(20) == code
 
 
-def test_figures_of_all_workers_are_added_up() -> None:
-    with serve("--workers", "2", "--no-access-log") as server:
-        for _ in range(60):  # each on a new connection, which any worker may take
-            assert httpx2.post(f"{server.url}/predict", content=SEVEN).status_code == 200
-        for _ in range(3):
-            counted = figures(httpx2.get(f"{server.url}/metrics").text)
-            labels = {"method": "POST", "route": "/predict", "status": "200"}
-            assert counted["http_request_duration_seconds_count", frozenset(labels.items())] == 60
-            assert counted["predictions_total", frozenset({("digit", "7"), ("confident", "true")})] == 60
-        assert server.stop() == 0
-
-
 def test_bad_weights_leave_the_workers_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     path.write_bytes(DEFAULT_PATH.read_bytes())
@@ -140,15 +124,3 @@ def test_bad_weights_leave_the_workers_as_they_are(tmp_path: Path) -> None:
         assert not any("not ready in time" in line for line in server.log)
         assert workers(server) == before
         assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
-
-
-def test_weights_that_misread_the_test_image_are_refused(tmp_path: Path) -> None:
-    weights = load(DEFAULT_PATH)
-    path = tmp_path / "weights.safetensors"
-    swapped = (*weights.parameters[:-1], type(weights.parameters[-1])(*(a[..., ::-1] for a in weights.parameters[-1])))
-    save(path, swapped, weights.metadata)
-    with (
-        pytest.raises(AssertionError, match="of 8 clear threes and sevens 8 are misread"),
-        serve("--weights", str(path)),
-    ):
-        pass

@@ -10,8 +10,6 @@ from tests.benchmarks.contestants.answer import answer
 
 
 class ImageInfo(BaseModel):
-    """What was uploaded."""
-
     format: str
     width: int
     height: int
@@ -20,15 +18,11 @@ class ImageInfo(BaseModel):
 
 
 class ModelInfo(BaseModel):
-    """Which weights answered."""
-
     name: str
     version: str
 
 
 class Prediction(BaseModel):
-    """The answer."""
-
     digit: int
     probabilities: dict[str, float]
     confident: bool
