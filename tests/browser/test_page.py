@@ -142,16 +142,13 @@ def test_large_photo_does_not_block_the_page(open_page: Open) -> None:
     assert page.evaluate("window.ticks") > 0
 
 
-def test_refusal_is_shown(open_page: Open) -> None:
-    page = open_page(refusals=True)
-    give(page, "choose", b"junk")
-    error = "The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats."
-    expect(sentence(page)).to_have_text(error)
-
-
-def test_service_that_does_not_answer(open_page: Open) -> None:
+def test_errors_are_shown(open_page: Open) -> None:
     with serve("--drain-seconds", "0") as server:
         page = open_page(base=server.url, refusals=True)
+        give(page, "choose", b"junk")
+        error = "The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats."
+        expect(sentence(page)).to_have_text(error)
+        page.locator("#clear").click()
     Hand(page).draw(DIGITS["7 plain"])
     expect(sentence(page)).to_have_text("The service does not answer. Is it still running?")
 

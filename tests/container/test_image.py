@@ -121,7 +121,7 @@ def test_image_holds_only_the_service_and_its_weights_and_runs_without_privilege
     listed = python(container, "import os; print(*sorted(os.listdir('/srv')), *os.listdir('/srv/weights'))").stdout
     assert listed.split()[:2] == ["app", "weights"]
     assert "three-or-seven.safetensors" in listed
-    for absent in ("model_training", "tests", "cv2", "typer", "pytest"):
+    for absent in ("model_training", "tests", "typer", "pytest"):
         assert f"No module named '{absent}'" in python(container, f"import {absent}").stderr
     assert "No module named pip" in docker("exec", container, "python", "-m", "pip", check=False).stderr
     assert python(container, "import os; print(os.getuid(), os.getgid())").stdout.split() == ["10001", "10001"]

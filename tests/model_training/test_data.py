@@ -124,14 +124,10 @@ def test_next_mirror_is_used(tmp_path: Path, served: Path, mirror: str, content:
     assert_right(load("http://127.0.0.1:9", bad, mirror, cache=cache))
 
 
-def test_mnist_holds_what_it_should(mnist: Mnist) -> None:
-    assert mnist.train.images.shape == (60_000, 28, 28)
-    assert mnist.test.images.shape == (10_000, 28, 28)
-    assert [len(mnist.train.only(digit).labels) for digit in DIGITS] == [6131, 6265]
-    assert [len(mnist.test.only(digit).labels) for digit in DIGITS] == [1010, 1028]
-
-
-def test_the_compact_copy_is_true(mnist: Mnist, digits: Digits, others: Digits) -> None:
+def test_mnist_and_its_compact_copy(mnist: Mnist, digits: Digits, others: Digits) -> None:
+    for part, size, counts in ((mnist.train, 60_000, [6131, 6265]), (mnist.test, 10_000, [1010, 1028])):
+        assert part.images.shape == (size, 28, 28)
+        assert [len(part.only(digit).labels) for digit in DIGITS] == counts
     for copy, original in zip((digits, others), compact(mnist.test).values(), strict=True):
         assert (copy.images == original.images).all()
         assert (copy.labels == original.labels).all()

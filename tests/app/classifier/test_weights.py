@@ -21,6 +21,7 @@ RNG = np.random.default_rng(0)
 PARAMETERS: Parameters = tuple(
     Layer(RNG.random(shape, np.float32), RNG.random(shape[1], np.float32)) for shape in [(784, 3), (3, 2)]
 )
+W, b = PARAMETERS[0]
 
 
 @pytest.fixture
@@ -124,17 +125,16 @@ def test_invalid_metadata(path: Path, document: str | None, reason: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("layer", "reason"),
+    ("W", "b", "reason"),
     [
-        (lambda W, b: (W.astype(np.float64), b), "its layer 0 is of float64 and float32, not float32"),
-        (lambda W, b: (W * np.float32(np.nan), b), "its layer 0 has values that are not finite"),
-        (lambda W, b: (W, b + np.float32(np.inf)), "its layer 0 has values that are not finite"),
-        (lambda W, b: (W[:-1], b), r"its layer 0 has the shapes \(783, 3\) and \(3,\)"),
+        (W.astype(np.float64), b, "its layer 0 is of float64 and float32, not float32"),
+        (W * np.float32(np.nan), b, "its layer 0 has values that are not finite"),
+        (W, b + np.float32(np.inf), "its layer 0 has values that are not finite"),
+        (W[:-1], b, r"its layer 0 has the shapes \(783, 3\) and \(3,\)"),
     ],
 )
-def test_invalid_tensors(path: Path, layer: Any, reason: str) -> None:
-    first, second = PARAMETERS
-    write(path, (Layer(*layer(*first)), second), json.dumps(GOOD))
+def test_invalid_tensors(path: Path, W: Any, b: Any, reason: str) -> None:
+    write(path, (Layer(W, b), PARAMETERS[1]), json.dumps(GOOD))
     with pytest.raises(WeightsError, match=reason):
         load(path)
 

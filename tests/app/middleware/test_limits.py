@@ -51,7 +51,7 @@ def test_more_requests_than_the_limit_are_refused_and_health_is_not() -> None:
     with serve("--max-in-flight", "2") as server, server.connect(10) as first, server.connect(10) as second:
         for connection in (first, second):
             connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
-        until(lambda: in_flight(server) == 3)  # with the request for the metrics
+        until(lambda: figures(server.url)("http_requests_in_flight") == 3)  # with the request for the metrics
         response = httpx2.post(f"{server.url}/predict", content=SEVEN)
         assert response.headers["retry-after"] == "1"
         assert_problem(response, 503, "overloaded", "The service has too much to do", detail)
@@ -59,12 +59,8 @@ def test_more_requests_than_the_limit_are_refused_and_health_is_not() -> None:
         for path in HEALTH:
             assert httpx2.get(f"{server.url}{path}").status_code == 200
         first.close()
-        until(lambda: in_flight(server) == 2)
+        until(lambda: figures(server.url)("http_requests_in_flight") == 2)
         assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
-
-
-def in_flight(server: Server) -> float:
-    return figures(server.url)("http_requests_in_flight")
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": str(10**9)}], ids=["chunked", "declared"])

@@ -55,21 +55,16 @@ def test_the_command_line_wins_over_the_environment() -> None:
         assert httpx2.post(f"{server.url}/predict", content=bytes(1500)).status_code == 415
 
 
-def test_sigterm_ends_it_with_0_from_any_directory(tmp_path: Path) -> None:
-    with serve(directory=tmp_path) as server:
-        assert httpx2.get(f"{server.url}/readyz").status_code == 200
-        assert server.stop() == 0
-
-
 UVICORN = ("-m", "uvicorn", "--factory", "app.main:create_app")
 SCRIPT = (str(Path(sys.executable).with_name("three-or-seven")),)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("program", [("-m", "app"), SCRIPT, UVICORN], ids=["module", "script", "uvicorn"])
-def test_ways_to_start(program: tuple[str, ...], workers: int) -> None:
-    with serve("--workers", str(workers), program=program) as server:
+def test_ways_to_start_from_any_directory(tmp_path: Path, program: tuple[str, ...], workers: int) -> None:
+    with serve("--workers", str(workers), program=program, directory=tmp_path) as server:
         assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
+        assert program == UVICORN or server.stop() == 0
 
 
 def test_version_unknown_option_and_a_hint_how_to_start() -> None:
