@@ -34,12 +34,12 @@ MIN_FIT_SIDE = 8
 WEBP_MEMORY = 4
 """Memory that a pixel of a WebP takes, relative to other formats: the decoder keeps copies of the image."""
 
-_SIGNATURES: dict[type[ImageFile], bytes] = {
-    PngImageFile: rb"\x89PNG\r\n\x1a\n",
-    JpegImageFile: rb"\xff\xd8\xff",
-    GifImageFile: rb"GIF8[79]a",
-    BmpImageFile: rb"BM",
-    WebPImageFile: rb"(?s)RIFF.{4}WEBP",
+_SIGNATURES: dict[type[ImageFile], re.Pattern[bytes]] = {
+    PngImageFile: re.compile(rb"\x89PNG\r\n\x1a\n"),
+    JpegImageFile: re.compile(rb"\xff\xd8\xff"),
+    GifImageFile: re.compile(rb"GIF8[79]a"),
+    BmpImageFile: re.compile(rb"BM"),
+    WebPImageFile: re.compile(rb"(?s)RIFF.{4}WEBP"),
 }
 """Pillow's Image.open knows signatures, too, but does not tell a broken PNG from what is not an image."""
 
@@ -82,7 +82,7 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto
     """
     if not data:
         raise ImageMissing("The file is empty. Send an image.")
-    plugin = next((plugin for plugin, signature in _SIGNATURES.items() if re.match(signature, data)), None)
+    plugin = next((plugin for plugin, signature in _SIGNATURES.items() if signature.match(data)), None)
     if plugin is None:
         raise ImageFormat
     if plugin is JpegImageFile:
