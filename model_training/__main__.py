@@ -1,21 +1,20 @@
 """The command line: `python -m model_training train | evaluate | check-gradients | diagnose`."""
 
-import os
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import cv2
 import matplotlib as mpl
 import numpy as np
 import typer
+from matplotlib.figure import Figure
 from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
 from app.classifier import Classifier
-from app.classifier.network import Parameters
 from app.classifier.pixels import DIGITS
 from app.classifier.weights import DEFAULT_PATH, Metadata, Weights, WeightsError, load, save
 from model_training.backprop import Backpropagation
@@ -42,6 +41,25 @@ QUICK_RENDERED = 5
 
 cli = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
+
+def _writable_place(path: Path | None) -> Path | None:
+    """Refuse a file whose folder is missing or read-only, before the work of which it is the result."""
+    if path is not None:
+        try:
+            TemporaryFile(dir=path.parent).close()
+        except OSError as error:
+            raise typer.BadParameter(f"Cannot write in the folder {path.parent}: {error.strerror}.") from error
+    return path
+
+
+def _drawable(path: Path | None) -> Path | None:
+    """Refuse a file name whose ending Matplotlib does not know, too."""
+    formats = Figure().canvas.get_supported_filetypes()
+    if path is not None and path.suffix[1:].lower() not in formats:
+        raise typer.BadParameter(f"{path.name} has none of the endings {', '.join(sorted(formats))}.")
+    return _writable_place(path)
+
+
 MnistFolder = Annotated[
     Path | None,
     typer.Option("--mnist", envvar="THREE_OR_SEVEN_MNIST", help="Folder with MNIST's four IDX files, raw or .gz."),
@@ -52,8 +70,20 @@ Mirrors = Annotated[
 ]
 Hidden = Annotated[tuple[int, int], typer.Option(min=1, help="Units of the two hidden layers.")]
 WeightsPath = Annotated[Path, typer.Option("--weights", help="The weights file; its model card is beside it.")]
-
-
+NewWeightsPath = Annotated[
+    Path,
+    typer.Option(
+        "--weights",
+        help="The weights file to write; its model card goes beside it.",
+        dir_okay=False,
+        writable=True,
+        callback=_writable_place,
+    ),
+]
+FigurePath = Annotated[
+    Path | None,
+    typer.Option(help="Draw the loss curves to this file.", dir_okay=False, writable=True, callback=_drawable),
+]
 Rendered = Annotated[int, typer.Option(min=1, help="Digits of each kind of picture on which `fit` is measured.")]
 
 
@@ -61,7 +91,7 @@ Rendered = Annotated[int, typer.Option(min=1, help="Digits of each kind of pictu
 def train(
     mnist: MnistFolder = None,
     mirrors: Mirrors = MIRRORS,
-    weights: WeightsPath = DEFAULT_PATH,
+    weights: NewWeightsPath = DEFAULT_PATH,
     hidden: Hidden = DEFAULTS.hidden,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = DEFAULTS.epochs,
     batch_size: Annotated[int, typer.Option(min=8, max=1000, help="Images a step.")] = DEFAULTS.batch_size,
@@ -90,7 +120,6 @@ def train(
         raise typer.BadParameter(
             "It chooses --epochs and --outlier-share itself. Leave them out.", param_hint="--quick"
         )
-    weights.parent.mkdir(parents=True, exist_ok=True)  # now, and not at the end, if it fails
     settings = TrainingSettings(
         hidden=hidden,
         epochs=QUICK_EPOCHS if quick else epochs,
@@ -122,8 +151,8 @@ def train(
         data=MNIST_SHA256,
         metrics={name: asdict(evaluation) for name, evaluation in figures.items()},
     )
-    _save(weights, trainer.parameters, metadata)
-    _report(load(weights), weights.parent, data, min(rendered, QUICK_RENDERED) if quick else rendered)
+    save(weights, trainer.parameters, metadata)
+    _report(load(weights), data, min(rendered, QUICK_RENDERED) if quick else rendered, folder=weights.parent)
 
 
 @cli.command("evaluate")
@@ -132,9 +161,13 @@ def evaluate_command(
     mirrors: Mirrors = MIRRORS,
     weights: WeightsPath = DEFAULT_PATH,
     rendered: Rendered = RENDERED,
+    write: Annotated[bool, typer.Option("--write", help="Write the model card and its figures, too.")] = False,
 ) -> None:
-    """Measure the weights on MNIST's test images, and write their model card anew."""
-    _report(load(weights), weights.parent, _load_mnist(mnist, mirrors), rendered)  # bad weights fail before a download
+    """Measure the weights on MNIST's test images."""
+    loaded = load(weights)  # bad weights fail before a download
+    if write:
+        _writable_place(weights)
+    _report(loaded, _load_mnist(mnist, mirrors), rendered, folder=weights.parent if write else None)
 
 
 @cli.command("check-gradients")
@@ -162,9 +195,9 @@ def check_gradients(
 def diagnose(
     mnist: MnistFolder = None,
     mirrors: Mirrors = MIRRORS,
-    figure: Annotated[Path, typer.Option(help="Where the loss curves are drawn.")] = Path("diagnosis.png"),
+    figure: FigurePath = None,
 ) -> None:
-    """Show why the loop that this project began with did not learn: as posted, and with its faults mended."""
+    """Show why the loop that this project began with did not learn: as posted, and with its faults corrected."""
     digits = _load_mnist(mnist, mirrors).train.only(*DIGITS)
     curves: dict[str, list[float]] = {}
     with Progress(console=console) as progress:
@@ -180,37 +213,26 @@ def diagnose(
             highlight=False,
         )
     console.print(verdict(len(digits.labels)), highlight=False)
-    with mpl.rc_context(STYLE):
-        loss_curves(curves).savefig(figure, metadata={"Software": None})
-    console.print(f"The loss curves are in {figure}.")
+    if figure is not None:
+        with mpl.rc_context(STYLE):
+            loss_curves(curves).savefig(figure)
+        console.print(f"The loss curves are in {figure}.")
 
 
-def _report(weights: Weights, folder: Path, data: Mnist, rendered: int) -> None:
-    report = Report(weights, data.test.only(*DIGITS), data.test.without(*DIGITS), rendered)
+def _report(weights: Weights, data: Mnist, rendered: int, folder: Path | None) -> None:
+    """Measure the weights, show the figures and, if there is a folder, write the model card there."""
     with console.status("Measuring"):
-        evaluation, kinds = report.write(folder)
-    show_evaluation(evaluation)
-    show_fit(kinds)
-    console.print(f"The model card is {folder / CARD}.")
+        report = Report.of(weights, data.test, rendered)
+    show_evaluation(report.evaluation)
+    show_fit(report.kinds)
+    if folder is not None:
+        report.write(folder)
+        console.print(f"The model card is {folder / CARD}.")
 
 
 def _load_mnist(folder: Path | None, mirrors: list[str]) -> Mnist:
     with console.status("Reading MNIST"):
         return load_mnist(folder, mirrors)
-
-
-def _save(path: Path, parameters: Parameters, metadata: Metadata) -> None:
-    """Save the weights, and if the disk is full or gone, among the temporary files: minutes of work are in them."""
-    try:
-        save(path, parameters, metadata)
-    except OSError as error:
-        rescued = Path(gettempdir()) / f"{metadata.name}-{os.getpid()}.safetensors"
-        reason = f"Cannot write {path}: {error.strerror}."
-        try:
-            save(rescued, parameters, metadata)
-        except OSError as second:
-            raise OSError(f"{reason} Nor {rescued}: {second.strerror}. The trained weights are lost.") from error
-        raise OSError(f"{reason} The trained weights are in {rescued}.") from error
 
 
 def main() -> None:

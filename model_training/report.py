@@ -23,35 +23,39 @@ CARD = "MODEL_CARD.md"
 
 @dataclass(frozen=True)
 class Report:
-    """A model card and its figures."""
+    """Figures of weights on MNIST's test images."""
 
     weights: Weights
-    digits: Digits
-    """MNIST's test images of 3 and 7"""
-    others: Digits
-    """MNIST's test images of the other digits"""
-    rendered: int = RENDERED
-    """Number of digits that are rendered of each kind, to measure `fit`"""
+    test: Digits
+    evaluation: Evaluation
+    kinds: list[KindFigures]
+    """With `fit`, by kind of rendered picture"""
 
-    def write(self, folder: Path) -> tuple[Evaluation, list[KindFigures]]:
-        """Write the card and its figures, and return the evaluations that they show."""
-        classifier = Classifier(self.weights.parameters, self.weights.metadata.threshold)
-        evaluation = evaluate(classifier, self.digits, self.others)
-        kinds = evaluate_fit(classifier, self.digits, self.others, self.rendered)
-        (folder / CARD).write_text(card(self.weights.metadata, evaluation, kinds), encoding="utf-8")
-        probabilities = classifier.predict(self.digits.images).probabilities
-        others = classifier.predict(self.others.images).probabilities.max(axis=1)
+    @classmethod
+    def of(cls, weights: Weights, test: Digits, rendered: int = RENDERED) -> "Report":
+        """Measure weights on the test images, `rendered` of which are drawn as each kind of picture."""
+        classifier = Classifier(weights.parameters, weights.metadata.threshold)
+        digits, others = test.only(*DIGITS), test.without(*DIGITS)
+        kinds = evaluate_fit(classifier, digits, others, rendered)
+        return cls(weights, test, evaluate(classifier, digits, others), kinds)
+
+    def write(self, folder: Path) -> None:
+        """Write the model card and its figures."""
+        metadata, digits = self.weights.metadata, self.test.only(*DIGITS)
+        predict = Classifier(self.weights.parameters, metadata.threshold).predict
+        probabilities = predict(digits.images).probabilities
+        others = predict(self.test.without(*DIGITS).images).probabilities.max(axis=1)
+        (folder / CARD).write_text(card(metadata, self.evaluation, self.kinds), encoding="utf-8")
         with mpl.rc_context(figures.STYLE):
             for name, figure in {
-                "history": figures.history(self.weights.metadata.training),
-                "reliability": figures.reliability_diagram(probabilities, self.digits.labels),
-                "confidence": figures.confidence(probabilities.max(axis=1), others, self.weights.metadata.threshold),
-                "hardest": figures.hardest(self.digits, probabilities),
-                "fit": figures.rendered_kinds(kinds),
+                "history": figures.history(metadata.training),
+                "reliability": figures.reliability_diagram(probabilities, digits.labels),
+                "confidence": figures.confidence(probabilities.max(axis=1), others, metadata.threshold),
+                "hardest": figures.hardest(digits, probabilities),
+                "fit": figures.rendered_kinds(self.kinds),
                 "receptive-fields": figures.receptive_fields(self.weights.parameters),
             }.items():
                 figure.savefig(folder / f"{name}.png", metadata={"Software": None})
-        return evaluation, kinds
 
 
 def card(metadata: Metadata, test: Evaluation, kinds: list[KindFigures]) -> str:

@@ -33,10 +33,9 @@ def run(*arguments: str | Path, code: int = 0, **environment: str) -> subprocess
 
 
 def test_train_writes_weights_that_say_what_they_are(tmp_path: Path, mnist_folder: Path) -> None:
-    path = tmp_path / "new" / "weights.safetensors"
+    path = tmp_path / "weights.safetensors"
     trained = run("train", "--mnist", mnist_folder, "--weights", path, *SHORT, "--seed", "5")
     metadata = load(path).metadata
-    errors = f"Errors: {metadata.metrics['test']['errors']} of 2038"
     assert metadata.architecture == (784, 18, 8, 2)
     assert metadata.version.endswith("+local")  # it is not the model that the repository holds
     assert metadata.training["settings"]["seed"] == 5
@@ -46,12 +45,20 @@ def test_train_writes_weights_that_say_what_they_are(tmp_path: Path, mnist_folde
     assert metadata.metrics["test"]["images"] == 2038
     assert metadata.metrics["validation"]["images"] == 1239
     assert len(metadata.training["history"]["loss"]) == 1
-    assert errors in trained.stdout
-    assert errors in run("evaluate", "--mnist", mnist_folder, "--weights", path, *RENDERED).stdout
+    assert f"Errors: {metadata.metrics['test']['errors']} of 2038" in trained.stdout
+
+
+def test_evaluate_writes_nothing_unless_asked(tmp_path: Path, mnist_folder: Path) -> None:
+    path = tmp_path / DEFAULT_PATH.name
+    path.write_bytes(DEFAULT_PATH.read_bytes())
+    evaluated = run("evaluate", "--mnist", mnist_folder, "--weights", path, *RENDERED)
+    metrics = load(DEFAULT_PATH).metadata.metrics["test"]
+    assert f"Errors: {metrics['errors']} of 2038, accuracy {metrics['accuracy']:.2%}" in evaluated.stdout
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_quick_is_not_asked_for_with_what_it_chooses_itself(tmp_path: Path) -> None:
-    asked = run("train", "--quick", "--epochs", "5", "--weights", tmp_path / "new" / "weights", code=2)
+    asked = run("train", "--quick", "--epochs", "5", "--weights", tmp_path / "weights", code=2)
     assert "--quick: It chooses --epochs" in asked.stderr
     assert not list(tmp_path.iterdir())
 
@@ -65,9 +72,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, mnist_folder: Path) 
 def test_the_committed_model_card_is_what_evaluate_gives(tmp_path: Path, mnist_folder: Path) -> None:
     path = tmp_path / DEFAULT_PATH.name
     path.write_bytes(DEFAULT_PATH.read_bytes())
-    evaluated = run("evaluate", "--mnist", mnist_folder, "--weights", path, *RENDERED)
-    metrics = load(DEFAULT_PATH).metadata.metrics["test"]
-    assert f"Errors: {metrics['errors']} of 2038, accuracy {metrics['accuracy']:.2%}" in evaluated.stdout
+    run("evaluate", "--write", "--mnist", mnist_folder, "--weights", path, *RENDERED)
     cards = [(folder / CARD).read_text() for folder in (tmp_path, DEFAULT_PATH.parent)]
     new, committed = (re.sub("### With `fit`.*?(?=## How)", "", card, flags=re.DOTALL) for card in cards)
     assert new == committed
@@ -113,28 +118,31 @@ def test_an_interrupted_run_leaves_the_earlier_weights(tmp_path: Path, mnist_fol
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("room", [True, False])
-def test_output_folder_that_disappears(tmp_path: Path, mnist_folder: Path, room: bool) -> None:
-    path = tmp_path / "stick" / "weights.safetensors"
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    arguments = command("train", "--mnist", mnist_folder, "--weights", path, *SHORT)
-    environment = os.environ | {"TMPDIR": str(elsewhere)}
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        while not path.parent.exists():
-            assert process.poll() is None
-        path.parent.rmdir()  # as if it were pulled out
-        rescued = elsewhere / f"three-or-seven-{process.pid}.safetensors"
-        if not room:
-            rescued.mkdir()
-        _, message = process.communicate(timeout=300)
-    assert process.returncode == 1
-    reason = f"Cannot write {path}: No such file or directory. "
-    if room:
-        assert message.splitlines()[-1] == f"{reason}The trained weights are in {rescued}."
-        assert load(rescued).metadata.architecture == (784, 18, 8, 2)
-    else:
-        assert message.splitlines()[-1] == f"{reason}Nor {rescued}: Is a directory. The trained weights are lost."
+@pytest.mark.parametrize("option", [("train", "--weights"), ("diagnose", "--figure")])
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("", "is a directory"),
+        ("none/curves.png", "Cannot write in the folder {}/none: No such file or directory."),
+        ("file/curves.png", "Cannot write in the folder {}/file: Not a directory."),
+    ],
+)
+def test_files_that_cannot_be_written_are_refused_at_the_start(
+    tmp_path: Path, option: tuple[str, str], file: str, reason: str
+) -> None:
+    (tmp_path / "file").touch()
+    command, name = option
+    if command == "diagnose" and not file:
+        file = "folder.png"
+        (tmp_path / file).mkdir()
+    ended = run(command, "--mnist", tmp_path, name, tmp_path / file, code=2)  # a folder without MNIST
+    assert name in ended.stderr
+    assert reason.format(tmp_path) in re.sub(r"[\s│]+", " ", ended.stderr)
+
+
+def test_a_figure_of_an_unknown_format_is_refused_at_the_start(tmp_path: Path) -> None:
+    ended = run("diagnose", "--mnist", tmp_path, "--figure", tmp_path / "curves.doc", code=2)
+    assert "curves.doc has none of the endings" in ended.stderr
 
 
 def test_missing_data_or_weights(tmp_path: Path) -> None:
