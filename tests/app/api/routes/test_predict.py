@@ -169,6 +169,14 @@ def test_declared_length_over_the_limit_is_refused_before_the_body_arrives(defau
         assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
+def test_other_digits_are_not_confident(client: httpx2.Client, others: Digits) -> None:
+    for digit in (0, 5, 8):
+        image = encode(Image.fromarray(others.only(digit).images[0]))
+        answer = client.post("/predict", files={"file": image}).json()
+        assert answer["confident"] is False
+        assert max(answer["probabilities"].values()) < 0.6
+
+
 def test_openapi_describes_every_answer(client: httpx2.Client) -> None:
     operation = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
     assert set(operation["responses"]) == {"200", "401", "408", "413", "415", "422", "500", "503"}
