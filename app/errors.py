@@ -105,7 +105,7 @@ class InternalError(Problem):
 
 class Overloaded(Problem):
     status, code, title = 503, "overloaded", "The service has too much to do"
-    example = "The service has 100 requests in hand. Try again in a second."
+    example = "The service has 100 requests in flight. Try again in a second."
     headers: Mapping[str, str] = {"Retry-After": "1"}
 
 

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     )
     max_batch: int = Field(64, ge=1, description="most images in one request to /predict/batch")
     max_in_flight: int = Field(
-        100, ge=1, description="most requests that a worker has in hand; more are refused, and may try again"
+        100, ge=1, description="maximum number of requests in flight in a worker; more are refused, and may try again"
     )
     header_timeout_seconds: float = Field(
         10, gt=0, description="maximum time of a connection without a request in progress; with h11 only"

@@ -7,7 +7,7 @@ import numpy as np
 
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
-from app.preprocessing.polarity import BLANK, SMALL, Grey, Ink, foreground, full_level
+from app.preprocessing.polarity import SMALL, Grey, Ink, foreground, full_level
 
 WORKING_SIDE, MIN_SIDE = 320, 96
 """Maximum and minimum longest side, in pixels, of the image in which the digit is looked for."""
@@ -108,7 +108,7 @@ def _select(mask: Grey) -> tuple[Grey, Grey, bool]:
     """Masks of the digit and of what lies behind it, and whether another component of comparable size is left."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count == 1:
-        raise ImageBlank(BLANK)
+        raise ImageBlank
     starts, ends, area = stats[:, :2], stats[:, :2] + stats[:, 2:4], stats[:, 4]
     length = (ends - starts).max(axis=1)
     borders = (starts == 0).sum(axis=1) + (ends == mask.shape[::-1]).sum(axis=1)

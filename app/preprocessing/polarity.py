@@ -12,7 +12,6 @@ from app.errors import ImageBlank
 Grey = NDArray[np.uint8]
 Ink = Literal["auto", "dark", "light"]
 
-BLANK = ImageBlank.example
 MIN_CONTRAST, MIN_CLEAN_CONTRAST, MIN_NOISE_RATIO = 16, 5, 6
 """Minimum contrast: in any noise, without noise (a pen of 1 pixel on 7,000 has 11), and of the noise's deviation."""
 MAX_STROKE = 1 / 3
@@ -45,7 +44,7 @@ def light_on_dark(grey: Grey, ink: Ink = "auto") -> tuple[Grey, bool]:
     black = background + GRAIN * (background - _median(grey[grey <= background]))  # measured on the side without ink
     white = float(grey.max())
     if white - black < MIN_CONTRAST:
-        raise ImageBlank(BLANK)
+        raise ImageBlank
     if black > 0 or white < FULL_INK:
         grey = (np.clip((grey - black) / (white - black), 0, 1) * 255).round().astype(np.uint8)
     return grey, inverted
@@ -75,7 +74,7 @@ def foreground(grey: Any, ink: Ink, small: bool) -> tuple[Any, bool]:  # OpenCV'
         sides = [contrasts[index] if hidden[index] < 0.5 else sides[index] for index in (0, 1)]
     dark, light = full = [full_level(side) for side in sides]
     if max(full) < max(MIN_CLEAN_CONTRAST, min(MIN_NOISE_RATIO * noise, 2 * MIN_CONTRAST)):
-        raise ImageBlank(BLANK)
+        raise ImageBlank
     inverted = dark > light
     if ink != "auto":
         inverted = ink == "dark"
