@@ -73,8 +73,11 @@ def _on_its_paper(grey: Grey) -> Grey:
         if whole or area < max(PAPER * grey.size, RECTANGULAR * sides[0] * sides[1]):
             continue
         sheet = cv2.erode(cv2.drawContours(np.zeros_like(light), [outline], 0, 1, cv2.FILLED), _WIDE) > 0
+        paper, content = grey[sheet & mask], np.count_nonzero(sheet & ~mask)
+        if not paper.size:  # it is narrower than the erosion
+            continue
+        level = np.median(paper)
         edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, _WIDE)[outline[:, 0, 1], outline[:, 0, 0]]
-        level, content = np.median(grey[sheet & mask]), np.count_nonzero(sheet & ~mask)
         sharp = np.median(edges) > 0.4 * abs(level - np.median(grey[~mask]))  # a vignette has no edge
         if sharp and 0.001 * area < content < 0.6 * area:
             return np.where(sheet, grey, np.uint8(level))

@@ -353,3 +353,8 @@ def test_extreme_shapes_are_read(size: tuple[int, int]) -> None:
     picture.paste(1, (0, 0, 4, size[1] // 2))
     with suppress(ImageBlank):
         assert read_digit(encode(picture), 10**8, fit=True).pixels.shape == (28, 28)
+
+
+def test_stripes_narrower_than_a_sheet_of_paper_are_blank() -> None:
+    with pytest.raises(ImageBlank):
+        fit(np.tile(np.array([0, 0, 0, 0, 1], np.uint8), (120, 4)))
