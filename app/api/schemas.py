@@ -91,7 +91,7 @@ class BatchEntry(BaseModel):
 
 
 class BatchResponse(BaseModel):
-    """The answers, in the order of the images. One bad image does not spoil the others."""
+    """The answers, in the order of the images. One bad image does not affect the others."""
 
     predictions: list[BatchEntry]
     model: ModelInfo
