@@ -1,4 +1,17 @@
-"""Errors that end a request. `app.problem_details` turns them into responses."""
+"""The exceptions that end a request. `app.problem_details` makes responses of them.
+
+Problem
+├── 400 InvalidInference
+├── 401 Unauthorized
+├── 404 NotFound, UnknownModel
+├── 405 MethodNotAllowed
+├── 408 BodyTimeout
+├── 413 BodyTooLarge, ImageTooLarge
+├── 415 ContentEncoding, ImageFormat
+├── 422 InvalidParameter, BatchTooLarge, ImageMissing, ImageUnreadable, ImageSize, ImageBlank
+├── 500 InternalError
+└── 503 Overloaded
+"""
 
 from collections.abc import Mapping
 
@@ -24,18 +37,28 @@ class Problem(Exception):
 
 class InvalidInference(Problem):
     status, code, title = 400, "invalid-inference", "The inference request is not valid"
-    example = 'Send one input, named "image".'
+    example = 'The inputs are []. Send one input, "image".'
 
 
 class Unauthorized(Problem):
     status, code, title = 401, "unauthorized", "The API key is missing or wrong"
-    example = "This service wants its API key in the header X-API-Key."
-    headers: Mapping[str, str] = {"WWW-Authenticate": "X-API-Key"}
+    example = "The request has no API key. Send it in the X-API-Key header, or as `Authorization: Bearer KEY`."
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+
+
+class NotFound(Problem):
+    status, code, title = 404, "not-found", "Not Found"
+    example = "The path /nowhere does not exist. See /docs for the paths of this service."
 
 
 class UnknownModel(Problem):
     status, code, title = 404, "unknown-model", "There is no such model"
-    example = "There is no model 'another'; the only one is three-or-seven."
+    example = "There is no model 'another'. Use three-or-seven."
+
+
+class MethodNotAllowed(Problem):
+    status, code, title = 405, "method-not-allowed", "Method Not Allowed"
+    example = "/predict does not support GET. Send POST."
 
 
 class BodyTimeout(Problem):
@@ -67,7 +90,7 @@ class ImageFormat(Problem):
 
 class InvalidParameter(Problem):
     status, code, title = 422, "validation", "A parameter is not valid"
-    example = "query.fit: Input should be a valid boolean, unable to interpret input."
+    example = "The query parameter fit is 'maybe'. Send true or false."
 
 
 class BatchTooLarge(Problem):

@@ -64,7 +64,7 @@ def add_middleware(app: ASGIApp, service: Service) -> ASGIApp:
             app,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type", HEADER, HEADER_LENGTH, REQUEST_ID_HEADER],
+            allow_headers=["Authorization", "Content-Type", HEADER, HEADER_LENGTH, REQUEST_ID_HEADER],
             expose_headers=list(HEADERS),
         )
     return Observability(app, service.metrics, settings.access_log)

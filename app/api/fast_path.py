@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.authentication import HEADER, authorize
+from app.api.authentication import authorize
 from app.api.routes.predict import answer_batch, answer_one
 from app.api.v2.routes import INFER_PATHS, answer_inference
 from app.problem_details import HANDLERS, problem_response
@@ -43,7 +43,7 @@ class FastEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        authorize(self._api_key, request.headers.get(HEADER))
+        authorize(self._api_key, request.headers)
         response = await self._answer(request, FITS[scope["query_string"]])
         await response(scope, receive, send)
 

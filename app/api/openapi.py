@@ -32,7 +32,7 @@ def _header(description: str, example: str, required: bool = False) -> dict[str,
 HEADERS = {
     REQUEST_ID_HEADER: _header("id of the request, the caller's if it sent a sane one", REQUEST_ID, True),
     "Retry-After": _header("seconds after which to try again", "1"),
-    "WWW-Authenticate": _header("the header in which the API key is wanted", "X-API-Key"),
+    "WWW-Authenticate": _header("the scheme in which to send the API key; X-API-Key works too", "Bearer"),
     "Accept-Encoding": _header("the encoding in which the body is wanted", "identity"),
     HEADER_LENGTH: _header("bytes of the body that are JSON, if binary tensors follow", "331"),
 }

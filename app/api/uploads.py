@@ -61,7 +61,10 @@ async def read_upload(request: Request) -> bytes:
         return body
     too_many = ImageMissing(f'The form has more than {MAX_PARTS} fields. Send one image in the field "{FIELD}".')
     images, names = _parse_form(body, boundary, FIELD, MAX_PARTS, too_many)
-    if len(images) != 1:
+    if len(images) > 1:
+        several = f'Send one, or several to /predict/batch in fields "{BATCH_FIELD}".'
+        raise ImageMissing(f'The form has {len(images)} fields "{FIELD}". {several}')
+    if not images:
         raise ImageMissing(f'The form has {names}. Send one image in the field "{FIELD}".')
     return images[0]
 

@@ -21,6 +21,9 @@ DEFAULT_PATH = Path(__file__).resolve().parents[2] / "weights" / "three-or-seven
 
 FORMAT_VERSION = 1
 METADATA_KEY = "three-or-seven"
+ADVICE = (
+    "Choose another with --weights, or make the default: `git restore weights` or `python -m model_training train`."
+)
 
 
 class WeightsError(Exception):
@@ -70,8 +73,11 @@ def load(path: Path) -> Weights:
         parameters = _to_parameters(tensors, metadata.architecture)
         _check(parameters, metadata)
     except OSError as error:
-        raise WeightsError(f"Cannot use the weights file {path}: {error.strerror}.") from error
-    except (SafetensorError, ValueError, TypeError, RecursionError) as error:
+        raise WeightsError(f"Cannot use the weights file {path}: {error.strerror}. {ADVICE}") from error
+    except SafetensorError as error:
+        reason = f"it is no safetensors file, or truncated ({error})"
+        raise WeightsError(f"Cannot use the weights file {path}: {reason}. {ADVICE}") from error
+    except (ValueError, TypeError, RecursionError) as error:
         raise WeightsError(f"Cannot use the weights file {path}: {error}.") from error
     except KeyError as error:
         raise WeightsError(f"Cannot use the weights file {path}: it holds tensors of the type {error}.") from error

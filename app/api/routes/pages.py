@@ -1,4 +1,4 @@
-"""Pages for people: the one to draw on, the model card, and Swagger UI. Nothing in them comes from another host."""
+"""HTML pages: the drawing page, the model card, problem types, Swagger UI. They load nothing from other hosts."""
 
 import html
 from importlib.resources import files
@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse
 from starlette.staticfiles import StaticFiles
 
+from app.errors import Problem
 from app.service import Service
 
 STATIC = Path(__file__).parents[2] / "static"
@@ -28,7 +29,7 @@ def _policy(**sources: str) -> dict[str, str]:
 
 
 PAGE = _policy(script="'self'", img="'self' blob:", connect="'self'")  # blob: the pictures of /explain
-CARD_PAGE = _policy(img="'self'")
+ARTICLE = _policy(img="'self'")
 DOCS = _policy(
     script="'self'",
     style="'self' 'unsafe-inline'",  # Swagger UI sets style attributes
@@ -43,7 +44,8 @@ def router(service: Service) -> APIRouter:
     router.mount("/static", StaticFiles(directory=STATIC))
     router.mount("/swagger-ui", StaticFiles(directory=SWAGGER_UI))
     folder = service.settings.weights.parent
-    card_html = _card_html(folder / CARD, service.metadata.name)
+    card_html = _card_html(folder / CARD, f"Model card: {service.metadata.name}")
+    problems = {kind.code: _problem_html(kind) for kind in Problem.__subclasses__()}
 
     @router.get("/")
     async def page() -> FileResponse:
@@ -60,7 +62,7 @@ def router(service: Service) -> APIRouter:
         """The model card that was written beside the weights."""
         if card_html is None:
             raise HTTPException(404, f"There is no {CARD} beside the weights; `evaluate` writes one.")
-        return HTMLResponse(card_html, headers=CARD_PAGE)
+        return HTMLResponse(card_html, headers=ARTICLE)
 
     @router.get("/model/card/{figure}.png")
     async def card_figure(figure: str) -> FileResponse:
@@ -69,6 +71,13 @@ def router(service: Service) -> APIRouter:
         if not path.is_file():
             raise HTTPException(404, "The model card has no such figure.")
         return FileResponse(path)
+
+    @router.get("/problems/{code}")
+    async def problem(code: str) -> HTMLResponse:
+        """Explain the `type` of a problem document."""
+        if code not in problems:
+            raise HTTPException(404, f"There is no problem type {code!r}.")
+        return HTMLResponse(problems[code], headers=ARTICLE)
 
     return router
 
@@ -80,5 +89,14 @@ def _card_html(path: Path, title: str) -> str | None:
     except OSError:
         return None
     body = MarkdownIt().enable("table").render(text).replace('src="', 'src="card/')
-    body = body.replace("<table>", '<table tabindex="0">')  # wide ones scroll, by keyboard too
-    return (STATIC / "card.html").read_text(encoding="utf-8").format(title=html.escape(title), body=body)
+    return _article(title, body.replace("<table>", '<table tabindex="0">'))  # so that the keyboard scrolls wide tables
+
+
+def _problem_html(kind: type[Problem]) -> str:
+    text = f"The field `detail` of each response says what was wrong and what to do, for example:\n\n> {kind.example}"
+    return _article(kind.title, MarkdownIt().render(f"# {kind.title}\n\nHTTP status {kind.status}. {text}"))
+
+
+def _article(title: str, body: str) -> str:
+    template = (STATIC / "article.html").read_text(encoding="utf-8")
+    return template.format(title=html.escape(title), body=body)

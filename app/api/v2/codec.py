@@ -6,6 +6,7 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 
 import re
 from itertools import chain
+from reprlib import repr as shortened
 from typing import Any
 
 import numpy as np
@@ -32,35 +33,38 @@ def read_inference(body: bytes, header_length: str | None) -> tuple[schemas.Infe
     length = len(body)
     if header_length is not None:
         if not (_NUMBER.fullmatch(header_length) and int(header_length) <= len(body)):
-            raise InvalidInference(f"{HEADER_LENGTH} must be the number of the body's first bytes that are JSON.")
+            received = f"{HEADER_LENGTH} is {header_length!r}, and the body has {length} bytes"
+            raise InvalidInference(f"{received}. Send the number of bytes of the JSON at the beginning of the body.")
         length = int(header_length)
     try:
         request = schemas.InferenceRequest.model_validate_json(body[:length])
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
-        raise InvalidInference(f"This is no inference request: {where}: {first['msg']}.") from None
-    if [tensor.name for tensor in request.inputs] != [schemas.INPUT]:
-        raise InvalidInference(f'Send one input, named "{schemas.INPUT}".')
+        raise InvalidInference(f"The inference request is not valid: {where}: {first['msg']}.") from None
+    names = [tensor.name for tensor in request.inputs]
+    if names != [schemas.INPUT]:
+        raise InvalidInference(f'The inputs are {shortened(names)}. Send one input, "{schemas.INPUT}".')
     names = [output.name for output in request.outputs or ()]
     if len(set(names)) < len(names) or not set(names) <= set(schemas.OUTPUTS):
-        raise InvalidInference(f"Ask for {', '.join(schemas.OUTPUTS)}, each at most once.")
+        raise InvalidInference(f"The outputs are {shortened(names)}. Request any of {', '.join(schemas.OUTPUTS)} once.")
     return request, _read_tensor(request.inputs[0], body[length:])
 
 
 def _read_tensor(tensor: schemas.RequestInput, binary: bytes) -> NDArray[Any]:
     if tensor.datatype not in schemas.INPUT_KINDS:
-        raise InvalidInference(f"Send the images as {' or '.join(schemas.INPUT_KINDS)}.")
+        kinds = " or ".join(schemas.INPUT_KINDS)
+        raise InvalidInference(f"The datatype is {shortened(tensor.datatype)}. Send {kinds}.")
     dtype, image_shape = schemas.INPUT_KINDS[tensor.datatype]
     count, *rest = tensor.shape or [0]
     if tuple(rest) != image_shape or count < 1:
-        wanted = ", ".join(["n", *map(str, image_shape)])
-        raise InvalidInference(f"The shape is {tensor.shape}. As {tensor.datatype} send [{wanted}], n at least 1.")
+        expected = ", ".join(["n", *map(str, image_shape)])
+        raise InvalidInference(f"The shape is {tensor.shape}. For {tensor.datatype} send [{expected}], n at least 1.")
     values = _from_json(tensor, dtype) if tensor.data is not None else _from_binary(tensor, dtype, binary)
     if values.size != count * PIXELS:
-        raise InvalidInference(f"The shape {tensor.shape} wants {count * PIXELS} values, and {values.size} came.")
+        raise InvalidInference(f"The data has {values.size} values. The shape {tensor.shape} needs {count * PIXELS}.")
     if dtype is np.float32 and not ((values >= 0) & (values <= 1)).all():
-        raise InvalidInference("FP32 values are from 0 (ground) to 1 (ink). Divide levels by 255.")
+        raise InvalidInference("A value is out of range. Send FP32 from 0 (background) to 1: grey / 255.")
     return values.reshape(tensor.shape)
 
 
@@ -68,9 +72,9 @@ def _from_json(tensor: schemas.RequestInput, dtype: type[np.generic]) -> NDArray
     values = _flat(tensor.data or [], tensor.shape)
     # Check the types first: NumPy makes an array of anything, and a huge one of long strings.
     if not values or not set(map(type, values)) <= ({int} if dtype is np.uint8 else {int, float}):
-        raise InvalidInference(f"The data must be {tensor.datatype} numbers, flat or nested like the shape.")
+        raise InvalidInference(f"The data is not valid. Send {tensor.datatype} numbers, flat or nested like the shape.")
     if dtype is np.uint8 and not (min(values) >= 0 and max(values) <= 255):
-        raise InvalidInference("UINT8 values are from 0 to 255.")
+        raise InvalidInference("A value is out of range. Send UINT8 from 0 to 255.")
     try:
         return np.array(values, dtype)
     except OverflowError:  # an integer beyond all floats
@@ -90,11 +94,11 @@ def _flat(data: list[Any], shape: list[int]) -> list[Any]:
 def _from_binary(tensor: schemas.RequestInput, dtype: type[np.generic], binary: bytes) -> NDArray[Any]:
     size = (tensor.parameters or schemas.InputParameters()).binary_data_size
     if size is None:
-        raise InvalidInference("The input has neither data nor a binary_data_size.")
+        raise InvalidInference("The input has no data. Send `data`, or binary_data_size and bytes after the JSON.")
     if size != len(binary):
-        raise InvalidInference(f"binary_data_size is {size}, and {len(binary)} bytes follow the JSON.")
-    if size % np.dtype(dtype).itemsize:
-        raise InvalidInference(f"{size} bytes are no whole number of {tensor.datatype} values.")
+        raise InvalidInference(f"binary_data_size is {size}, but {len(binary)} bytes follow the JSON.")
+    if size % (itemsize := np.dtype(dtype).itemsize):
+        raise InvalidInference(f"binary_data_size is {size}. Send a multiple of {itemsize} for {tensor.datatype}.")
     return np.frombuffer(binary, np.dtype(dtype).newbyteorder("<")).astype(dtype, copy=False)
 
 

@@ -121,7 +121,7 @@ async def check_model(service: Service, request: Request) -> None:
     known = _names(service)
     for part, sent in request.path_params.items():
         if sent != known[part]:
-            raise errors.UnknownModel(f"There is no {part} {sent!r}; the only one is {known[part]}.")
+            raise errors.UnknownModel(f"There is no {part} {sent!r}. Use {known[part]}.")
 
 
 async def answer_inference(service: Service, request: Request) -> Response:

@@ -151,9 +151,9 @@ BF16 = json.dumps({"0.W": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, r"weights.safetensors: No such file or directory\.$"),
-        (b"not weights", "Cannot use the weights file"),
-        (serialize({"0.W": PARAMETERS[0].W})[:-100], "Cannot use the weights file"),
+        (None, r"weights.safetensors: No such file or directory\. Choose another with --weights"),
+        (b"not weights", r"it is no safetensors file, or truncated \(.*header too large\)\. Choose another with"),
+        (serialize({"0.W": PARAMETERS[0].W})[:-100], "it is no safetensors file, or truncated"),
         (len(BF16).to_bytes(8, "little") + BF16 + b"\0\0", "it holds tensors of the type 'BF16'"),
     ],
 )

@@ -47,21 +47,22 @@ def test_curl_with_an_h2c_offer(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "request_",
+    ("request_", "reason"),
     [
-        b"PREDICT\r\n\r\n",
-        POST + b"Content-Length: many\r\n\r\n",
-        POST + CHUNKED + b"\r\nx\r\n",
-        POST + HOST + b"\r\n",
-        b"GET /livez HTTP/1.1\r\n\r\n",
-        b"GET /\xff\xfe HTTP/1.1\r\n" + HOST + b"\r\n",
+        (b"PREDICT\r\n\r\n", "Invalid HTTP request: illegal request line: bytearray(b'PREDICT')."),
+        (POST + b"Content-Length: many\r\n\r\n", "Invalid HTTP request: bad Content-Length."),
+        (POST + CHUNKED + b"\r\nx\r\n", r"Invalid HTTP request: illegal chunk header: bytearray(b'x\r\n')."),
+        (POST + HOST + b"\r\n", "Invalid HTTP request: Found multiple Host: headers."),
+        (b"GET /livez HTTP/1.1\r\n\r\n", "Invalid HTTP request: Missing mandatory Host: header."),
+        (b"GET /\xff HTTP/1.1\r\n" + HOST + b"\r\n", "Invalid HTTP request: illegal request line:"),
+        (POST + b"A: " + b"a" * 60_000, "The request head is larger than 16 KiB."),
     ],
-    ids=["no HTTP", "bad length", "bad chunk", "two Hosts", "no Host", "path with bytes over 127"],
+    ids=["no HTTP", "bad length", "bad chunk", "two Hosts", "no Host", "path with bytes over 127", "large head"],
 )
-def test_invalid_http_is_answered_with_a_plain_400(server: Server, request_: bytes) -> None:
+def test_invalid_http_is_answered_with_400_and_the_reason(server: Server, request_: bytes, reason: str) -> None:
     head, _, body = server.exchange(request_).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
-    assert b"Invalid HTTP request received." in body
+    assert reason.encode() in body
 
 
 def test_a_bad_chunk_after_the_response_closes_the_connection(server: Server) -> None:

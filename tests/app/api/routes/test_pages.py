@@ -1,10 +1,13 @@
-"""The pages: the model card, as it was at the start."""
+"""The model card and the pages of problem types."""
 
+import html
 from pathlib import Path
 
+import httpx2
 from starlette.testclient import TestClient
 
 from app.classifier.weights import DEFAULT_PATH
+from app.errors import Problem
 from app.main import create_app
 from app.settings import Settings
 from tests.app.problems import assert_problem
@@ -23,3 +26,15 @@ def test_the_model_card_is_rendered_once_at_start(tmp_path: Path) -> None:
     assert 'src="card/figure.png"' in page
     detail = "There is no MODEL_CARD.md beside the weights; `evaluate` writes one."
     assert_problem(without.get("/model/card"), 404, "not-found", "Not Found", detail)
+
+
+def test_every_problem_type_has_a_page(client: httpx2.Client) -> None:
+    for kind in Problem.__subclasses__():
+        response = client.get(f"/problems/{kind.code}")
+        assert response.headers["content-type"] == "text/html; charset=utf-8"
+        page = html.unescape(response.text.replace("<code>", "`").replace("</code>", "`"))
+        assert f"<h1>{kind.title}</h1>" in page
+        assert f"HTTP status {kind.status}." in page
+        assert kind.example in page
+    detail = "There is no problem type 'none'."
+    assert_problem(client.get("/problems/none"), 404, "not-found", "Not Found", detail)

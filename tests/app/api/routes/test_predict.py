@@ -87,8 +87,12 @@ def test_other_content_type_is_refused_with_the_accepted_ones(client: httpx2.Cli
 
 NO_FORM = 'The body is no form. Send a multipart form with each image in a field "files".'
 BATCH_FIELD = 'Send each image in a field "files".'
+PARAMETER = (422, "validation", "A parameter is not valid")
 TOO_MANY = (422, "batch-too-large", "The request holds too many images")
 TOO_MANY_DETAIL = "The form has more than 64 images. Send them in several requests."
+
+
+TWO_FILES = 'The form has 2 fields "file". Send one, or several to /predict/batch in fields "files".'
 
 
 def form_with(names: str) -> str:
@@ -101,7 +105,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "empty file": ({"files": {"file": b""}}, MISSING, "The file is empty. Send an image."),
     "wrong field": ({"files": {"image": SEVEN}}, MISSING, form_with('"image"')),
     "two wrong fields": ({"files": [("image", SEVEN), ("bild", SEVEN)]}, MISSING, form_with('"image", "bild"')),
-    "field twice": ({"files": [("file", SEVEN)] * 2}, MISSING, form_with('"file", "file"')),
+    "field twice": ({"files": [("file", SEVEN)] * 2}, MISSING, TWO_FILES),
     "field name not ASCII": ({"files": {"ßüß": SEVEN}}, MISSING, form_with('"ßüß"')),
     "16 long names": ({"files": [("x" * 1000, b"")] * 16}, MISSING, form_with(", ".join(16 * [f'"{"x" * 40}"']))),
     "17 fields": ({"files": [("x", b"")] * 17}, MISSING, form_with("more than 16 fields")),
@@ -128,8 +132,14 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     ),
     "invalid fit": (
         {"params": {"fit": "maybe"}, "content": SEVEN},
-        (422, "validation", "A parameter is not valid"),
-        "query.fit: Input should be a valid boolean, unable to interpret input.",
+        PARAMETER,
+        "The query parameter fit is 'maybe'. Send true or false.",
+    ),
+    "two invalid parameters": (
+        {"params": {"fit": "", "ink": "blue"}, "content": SEVEN},
+        PARAMETER,
+        "The query parameter fit is ''. Send true or false."
+        " The query parameter ink is 'blue'. Send 'auto', 'dark' or 'light'.",
     ),
     "explain: text": ({"files": {"file": b"junk"}}, FORMAT, UNKNOWN_FORMAT),
     "batch: 65 images": ({"files": [("files", SEVEN)] * 65}, TOO_MANY, TOO_MANY_DETAIL),
