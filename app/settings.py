@@ -1,25 +1,30 @@
-"""What can be set, from the environment (`THREE_OR_SEVEN_PORT=80`) and the command line (`--port 80`)."""
+"""The settings, from the environment (`THREE_OR_SEVEN_PORT=80`) and the command line (`--port 80`)."""
 
+import os
+import re
+from difflib import get_close_matches
+from logging import getLogger
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.classifier.weights import DEFAULT_PATH
 
+PREFIX = "THREE_OR_SEVEN_"
+NOT_SETTINGS = {PREFIX + name for name in ("MNIST", "MIRRORS", "HANDWRITING")}
+"""Environment variables of the training and the tests."""
+
+ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+")
+"""What a browser sends as `Origin`: scheme, host and port."""
+
 
 class Settings(BaseSettings):
     """Tell handwritten threes from sevens over HTTP. In the environment, --port is THREE_OR_SEVEN_PORT, and so on."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="THREE_OR_SEVEN_",
-        cli_prog_name="three-or-seven",
-        cli_kebab_case=True,
-        cli_hide_none_type=True,
-        cli_implicit_flags=True,
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every one of this machine")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
@@ -52,10 +57,12 @@ class Settings(BaseSettings):
         description="how long the service goes on answering after SIGTERM, while it asks clients to go elsewhere;"
         " longer than a balancer takes to notice",
     )
-    graceful_shutdown_seconds: int = Field(10, ge=0, description="how long requests may still take after that")
+    graceful_shutdown_seconds: int = Field(
+        7, ge=0, description="how long requests may still take after that; `docker stop` kills after 10 s in all"
+    )
     api_key: SecretStr | None = Field(
         None,
-        description="clients must send it as X-API-Key; better set in the environment, since others see a command line",
+        description="key that clients must send; set it in the environment, since other users see a command line",
     )
     cors_origins: Annotated[list[str], NoDecode] = Field(
         [], description="web pages that may call the service, such as https://example.org; separated by commas"
@@ -70,12 +77,30 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        # A browser's Origin has no path, not even its slash.
         return [origin for part in value.split(",") if (origin := part.strip().rstrip("/"))]
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                message = "'{origin}' is not an origin. Write scheme and host, such as https://example.org"
+                raise PydanticCustomError("origin", message, {"origin": origin})
+        return origins
 
     @field_validator("api_key")
     @classmethod
     def _not_empty(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value():
-            raise PydanticCustomError("empty", "It is empty. Give it a value, or leave it out to let everybody in")
+            raise PydanticCustomError("empty", "The key is empty. Set one, or omit it to serve without a key")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _report_unknown_variables(cls, values: object) -> object:
+        known = [PREFIX + name.upper() for name in cls.model_fields]
+        for name in sorted(name for name in os.environ if name.upper().startswith(PREFIX)):
+            if name.upper() not in {*known, *NOT_SETTINGS}:
+                [nearest] = get_close_matches(name.upper(), known, n=1, cutoff=0)
+                getLogger("uvicorn.error").warning("%s is not a setting. Did you mean %s?", name, nearest)
+        return values

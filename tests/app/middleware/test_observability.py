@@ -95,9 +95,10 @@ def test_access_log() -> None:
     assert refused["status"] == 413
     assert [(line["path"], line["status"]) for line in escaped] == [(unquote(path), 404) for path in paths]
     assert all(line.isascii() for line in server.log)
-    with serve("--no-access-log") as server:
-        assert httpx2.get(f"{server.url}/livez").status_code == 200
-    assert not access_log(server)
+    for options in (("--no-access-log",), ("--access-log", "false")):
+        with serve(*options) as server:
+            assert httpx2.get(f"{server.url}/livez").status_code == 200
+        assert not access_log(server)
 
 
 def test_cors_origins(client: httpx2.Client) -> None:

@@ -1,5 +1,6 @@
 """`python -m app` from outside: what it prints and how it ends."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import httpx2
 import pytest
 
 from app import __version__
+from app.classifier.weights import ADVICE
 from tests.conftest import SEVEN
 from tests.serving import serve
 
@@ -18,19 +20,35 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
 
 
-EMPTY_KEY = "The setting api_key cannot be used: It is empty. Give it a value, or leave it out to let everybody in."
+NO_INTEGER = "cannot be 'abc': Input should be a valid integer, unable to parse string as an integer. See --help."
+NO_KEY = "cannot be '': The key is empty. Set one, or omit it to serve without a key. See --help."
+NO_ORIGIN = "'b.example' is not an origin. Write scheme and host, such as https://example.org"
+UNKNOWN = {"THREE_OR_SEVEN_PROT": "80", "three_or_seven_api_kye": "s3cret", "THREE_OR_SEVEN_MNIST": "/mnist"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "error"),
     [
-        (["--weights", "none"], {}, "Cannot use the weights file none: No such file or directory."),
-        (["--port", "70000"], {}, "The setting port cannot be used: Input should be less than or equal to 65535."),
-        (["--api-key="], {}, EMPTY_KEY),
-        ([], {"THREE_OR_SEVEN_API_KEY": ""}, EMPTY_KEY),
+        (["--weights", "none"], {}, f"Cannot use the weights file none: No such file or directory. {ADVICE}"),
+        (["--port", "abc"], {"THREE_OR_SEVEN_PORT": "80"}, f"The option --port {NO_INTEGER}"),
+        ([], {"THREE_OR_SEVEN_PORT": "abc"}, f"The environment variable THREE_OR_SEVEN_PORT {NO_INTEGER}"),
+        (["--api-key="], {}, f"The option --api-key {NO_KEY}"),
+        ([], {"THREE_OR_SEVEN_API_KEY": ""}, f"The environment variable THREE_OR_SEVEN_API_KEY {NO_KEY}"),
+        (
+            ["--cors-origins", "http://a.example,b.example"],
+            {},
+            f"The option --cors-origins cannot be 'http://a.example,b.example': {NO_ORIGIN}. See --help.",
+        ),
+        (
+            ["--port", "abc"],
+            UNKNOWN,
+            "THREE_OR_SEVEN_PROT is not a setting. Did you mean THREE_OR_SEVEN_PORT?\n"
+            "three_or_seven_api_kye is not a setting. Did you mean THREE_OR_SEVEN_API_KEY?\n"
+            f"The option --port {NO_INTEGER}",
+        ),
     ],
 )
-def test_a_bad_setting_stops_the_start_with_one_sentence(
+def test_invalid_settings_and_unknown_variables_are_reported(
     arguments: list[str], environment: dict[str, str], error: str
 ) -> None:
     ended = run(*arguments, **environment)
@@ -67,7 +85,12 @@ def test_ways_to_start_from_any_directory(tmp_path: Path, program: tuple[str, ..
         assert program == UVICORN or server.stop() == 0
 
 
-def test_version_unknown_option_and_a_hint_how_to_start() -> None:
+def test_help_version_unknown_option_and_how_to_start() -> None:
+    text = " ".join(run("--help").stdout.split())
+    for option in ("--host ADDRESS", "--cors-origins URL,URL", "--http h11|httptools", "--access-log [true|false]"):
+        assert option in text
+    assert text.count("(default: none)") == 2
+    assert not re.search(r"SecretStr|null|None|list\[|True", text)
     assert run("--version").stdout == f"{__version__}\n"
     unknown = run("--prot", "80")
     assert unknown.returncode == 2
