@@ -7,10 +7,13 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from app.errors import BatchTooLarge, ContentEncoding, ImageMissing, Problem
+from app.errors import BatchTooLarge, ContentEncoding, ImageMissing, InvalidParameter, Problem
 
 FIELD = "file"
 BATCH_FIELD = "files"
+
+QUERY_PARAMETERS = frozenset({"fit", "ink", "colors"})
+"""Parameters of the URL's query, which are refused as form fields."""
 
 MAX_PARTS = 16
 """Maximum number of parts of a form, in addition to the images of a batch: each takes time to parse"""
@@ -99,7 +102,8 @@ def _boundary(headers: Headers) -> str | None:
 def _parse_form(body: bytes, boundary: str, field: str, maximum: int, too_many: Problem) -> tuple[list[bytes], str]:
     """Return the contents of a field, which may be repeated, and the names of all fields, quoted for an error.
 
-    Raises `too_many` if the form has more than the maximum of fields, ImageMissing if it cannot be parsed.
+    Raises `too_many` if the form has more than the maximum of fields, InvalidParameter if a field belongs in the query,
+    ImageMissing if the form cannot be parsed.
     """
     names: list[str] = []
     contents: list[bytes] = []
@@ -115,5 +119,7 @@ def _parse_form(body: bytes, boundary: str, field: str, maximum: int, too_many: 
                     contents[-1] += event
     except MultipartError as error:
         raise ImageMissing("The multipart form cannot be read. Send it whole, with its boundary.") from error
+    if misplaced := QUERY_PARAMETERS.intersection(names):
+        raise InvalidParameter(f'"{min(misplaced)}" is a form field. Send it in the URL: ?{min(misplaced)}=VALUE.')
     shown = ", ".join(f'"{name[:LONGEST_NAME]}"' for name in names) or "no field"
     return [content for name, content in zip(names, contents, strict=True) if name == field], shown

@@ -1,9 +1,11 @@
 """`/predict`, `/predict/batch` and `/explain`: images in, answers out."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,19 +23,30 @@ from app.service import Service
 
 OF_UPLOADS = (*errors.OF_ROUTES, *errors.OF_BODIES, errors.InvalidParameter, errors.ImageMissing)
 
-Fit = Annotated[
-    bool,
-    Query(
+
+class Options(BaseModel):
+    """Query parameters. Unknown ones are refused."""
+
+    fit: bool = Field(
+        False,
         description="Take an image of any size, find the digit in it, scale and centre it. For photos and drawings;"
-        " without it the image must be 28 x 28."
-    ),
-]
+        " without it the image must be 28 x 28.",
+    )
+    ink: Ink = Field("auto", description="Whether the ink is darker or lighter than its background; `auto` detects it.")
 
-InkQuery = Annotated[
-    Ink, Query(description="Whether the ink is darker or lighter than its background; `auto` detects it.")
-]
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, sent: dict[str, Any]) -> dict[str, Any]:
+        if unknown := sent.keys() - cls.model_fields.keys():
+            names = {"unknown": ", ".join(sorted(unknown)), "known": ", ".join(cls.model_fields)}
+            raise PydanticCustomError("unknown", "Unknown query parameter {unknown}. Send any of {known}", names)
+        return sent
 
-Colors = Annotated[bool, Query(description="Without colours the picture shows what the network saw, and no more.")]
+
+class ExplainOptions(Options):
+    """Query parameters of /explain."""
+
+    colors: bool = Field(True, description="`false` shows the network's input alone, without colours.")
 
 
 def router(service: Service) -> APIRouter:
@@ -49,13 +62,13 @@ def router(service: Service) -> APIRouter:
         responses=problem_responses("/predict", *OF_UPLOADS, *errors.OF_IMAGES) | {200: shown(example)},
         openapi_extra=one_image,
     )
-    async def predict(request: Request, fit: Fit = False, ink: InkQuery = "auto") -> Response:
+    async def predict(request: Request, options: Annotated[Options, Query()]) -> Response:
         """Is this image a 3 or a 7?
 
         Send one image (PNG, JPEG, WebP, BMP or GIF), in the form field `file` or as the body itself.
         Dark ink on a light ground and transparent grounds are understood.
         """
-        return await answer_one(service, request, fit, ink)
+        return await answer_one(service, request, options.fit, options.ink)
 
     @router.post(
         "/predict/batch",
@@ -63,12 +76,12 @@ def router(service: Service) -> APIRouter:
         responses=problem_responses("/predict/batch", *OF_UPLOADS, errors.BatchTooLarge) | {200: shown(batch_example)},
         openapi_extra=upload_body(BATCH_FIELD, several),
     )
-    async def predict_batch(request: Request, fit: Fit = False, ink: InkQuery = "auto") -> Response:
+    async def predict_batch(request: Request, options: Annotated[Options, Query()]) -> Response:
         """Is each of these images a 3 or a 7?
 
         Send the images in form fields `files`. Each gets an answer or a problem of its own, in their order.
         """
-        return await answer_batch(service, request, fit, ink)
+        return await answer_batch(service, request, options.fit, options.ink)
 
     @router.post(
         "/explain",
@@ -77,14 +90,14 @@ def router(service: Service) -> APIRouter:
         | {200: {"description": "280 x 280", "content": {"image/png": {}}}},
         openapi_extra=one_image,
     )
-    async def explain(request: Request, fit: Fit = False, ink: InkQuery = "auto", colors: Colors = True) -> Response:
+    async def explain(request: Request, options: Annotated[ExplainOptions, Query()]) -> Response:
         """Which pixels spoke for 3, and which for 7?
 
         Send one image as to `/predict`. Back comes the picture that the network saw, enlarged: orange pixels spoke
         for 3, blue ones for 7 (gradient x input).
         """
-        image = await _read_one(service, request, fit, ink)
-        return Response(await service.explain(image, colors), media_type="image/png")
+        image = await _read_one(service, request, options.fit, options.ink)
+        return Response(await service.explain(image, options.colors), media_type="image/png")
 
     return router
 

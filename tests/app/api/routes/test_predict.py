@@ -92,6 +92,7 @@ TOO_MANY = (422, "batch-too-large", "The request holds too many images")
 TOO_MANY_DETAIL = "The form has more than 64 images. Send them in several requests."
 
 
+IN_THE_FORM = '"{0}" is a form field. Send it in the URL: ?{0}=VALUE.'
 TWO_FILES = 'The form has 2 fields "file". Send one, or several to /predict/batch in fields "files".'
 
 
@@ -140,6 +141,27 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
         PARAMETER,
         "The query parameter fit is ''. Send true or false."
         " The query parameter ink is 'blue'. Send 'auto', 'dark' or 'light'.",
+    ),
+    "unknown parameters": (
+        {"params": {"fit": "true", "Ink": "dark", "colors": "true"}, "content": SEVEN},
+        PARAMETER,
+        "Unknown query parameter Ink, colors. Send any of fit, ink.",
+    ),
+    "explain: unknown parameter": (
+        {"params": {"colour": "false"}, "content": SEVEN},
+        PARAMETER,
+        "Unknown query parameter colour. Send any of fit, ink, colors.",
+    ),
+    "batch: unknown parameter": (
+        {"params": {"fitted": "true"}, "files": {"files": SEVEN}},
+        PARAMETER,
+        "Unknown query parameter fitted. Send any of fit, ink.",
+    ),
+    "fit in the form": ({"files": {"file": SEVEN}, "data": {"fit": "true"}}, PARAMETER, IN_THE_FORM.format("fit")),
+    "batch: ink in the form": (
+        {"files": {"files": SEVEN}, "data": {"ink": "dark"}},
+        PARAMETER,
+        IN_THE_FORM.format("ink"),
     ),
     "explain: text": ({"files": {"file": b"junk"}}, FORMAT, UNKNOWN_FORMAT),
     "batch: 65 images": ({"files": [("files", SEVEN)] * 65}, TOO_MANY, TOO_MANY_DETAIL),
