@@ -44,6 +44,7 @@ def create_api(service: Service) -> FastAPI:
     api = Api(
         title="Three or Seven",
         summary="Tells a handwritten 3 from a 7.",
+        description=f"Model version: {service.metadata.version}.",
         version=__version__,
         docs_url=None,
         redoc_url=None,

@@ -7,6 +7,7 @@ from typing import Any
 import kubernetes_validate
 import yaml
 
+from app import __version__
 from app.classifier.weights import DEFAULT_PATH, load
 from app.main import create_api
 from app.service import Service
@@ -63,7 +64,7 @@ def test_labels_and_ports_match() -> None:
     assert (target["kind"], target["name"]) == (DEPLOYMENT["kind"], DEPLOYMENT["metadata"]["name"])
 
 
-def test_ports_and_users_are_the_image_s() -> None:
+def test_ports_users_and_version_of_the_image() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     [port] = re.findall(r"^EXPOSE (\d+)$", dockerfile, re.MULTILINE)
     [user] = re.findall(r"^USER (\d+):\1$", dockerfile, re.MULTILINE)
@@ -71,6 +72,8 @@ def test_ports_and_users_are_the_image_s() -> None:
         assert container["ports"][0]["containerPort"] == int(port)
     assert POD["securityContext"]["runAsUser"] == int(user)
     assert KSERVE_CONTAINER["securityContext"]["runAsUser"] == int(user)
+    assert re.findall(r"image\.version=(\S+)$", dockerfile, re.MULTILINE) == [__version__]
+    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
     assert f"service:{port}" in (DEPLOY / "haproxy.cfg").read_text()
     assert read(DEPLOY / "prometheus.yaml")["scrape_configs"][0]["dns_sd_configs"][0]["port"] == int(port)
 

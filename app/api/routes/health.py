@@ -35,13 +35,13 @@ def router(service: Service) -> APIRouter:
 
     @router.get("/livez", responses={200: shown(Health(status="alive"))})
     async def livez() -> Health:
-        """The process answers."""
+        """Tell that the process is alive."""
         return Health(status="alive")
 
     @router.get("/readyz", responses=answers)
     @router.get("/health", responses=answers, name="health")
     async def readyz(request: Request, response: Response) -> Health:
-        """The service can predict. It does not start unless the weights pass the self-test."""
+        """Tell whether the service can predict: 503 while it shuts down."""
         return Health(status="ready" if is_ready(request, response) else "draining")
 
     @router.get(
@@ -50,7 +50,7 @@ def router(service: Service) -> APIRouter:
         responses={200: {"content": {"text/plain": {"example": FIGURE}}, "description": "Figures"}},
     )
     async def metrics() -> Response:
-        """Figures for Prometheus, of all workers together."""
+        """Return the metrics of all workers in Prometheus' text format."""
         return Response(service.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -16,7 +16,7 @@ def router(service: Service) -> APIRouter:
 
     @router.get("/model", responses=problem_responses("/model", Unauthorized, Overloaded) | {200: shown(card)})
     async def model() -> ModelCard:
-        """What are the weights, what were they made of, and how good are they?"""
+        """Describe the weights: version, architecture, training data, metrics."""
         return card
 
     return router

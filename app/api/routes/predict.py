@@ -63,10 +63,10 @@ def router(service: Service) -> APIRouter:
         openapi_extra=one_image,
     )
     async def predict(request: Request, options: Annotated[Options, Query()]) -> Response:
-        """Is this image a 3 or a 7?
+        """Tell whether an image is a 3 or a 7.
 
         Send one image (PNG, JPEG, WebP, BMP or GIF), in the form field `file` or as the body itself.
-        Dark ink on a light ground and transparent grounds are understood.
+        Dark digits on a light background and transparent backgrounds work too.
         """
         return await answer_one(service, request, options.fit, options.ink)
 
@@ -77,9 +77,9 @@ def router(service: Service) -> APIRouter:
         openapi_extra=upload_body(BATCH_FIELD, several),
     )
     async def predict_batch(request: Request, options: Annotated[Options, Query()]) -> Response:
-        """Is each of these images a 3 or a 7?
+        """Tell of several images whether each is a 3 or a 7.
 
-        Send the images in form fields `files`. Each gets an answer or a problem of its own, in their order.
+        Send the images in form fields `files`. Each has its own prediction or problem, in the same order.
         """
         return await answer_batch(service, request, options.fit, options.ink)
 
@@ -91,10 +91,10 @@ def router(service: Service) -> APIRouter:
         openapi_extra=one_image,
     )
     async def explain(request: Request, options: Annotated[ExplainOptions, Query()]) -> Response:
-        """Which pixels spoke for 3, and which for 7?
+        """Show which pixels are evidence for 3 and which for 7.
 
-        Send one image as to `/predict`. Back comes the picture that the network saw, enlarged: orange pixels spoke
-        for 3, blue ones for 7 (gradient x input).
+        Send one image as to `/predict`. The response is the network's input, enlarged: orange pixels are evidence for
+        3, blue ones for 7 (gradient x input).
         """
         image = await _read_one(service, request, options.fit, options.ink)
         return Response(await service.explain(image, options.colors), media_type="image/png")

@@ -46,17 +46,17 @@ def router(service: Service) -> APIRouter:
         responses=problem_responses("/v2", *errors.OF_ROUTES) | {200: shown(server)},
     )
     async def server_metadata() -> schemas.ServerMetadata:
-        """What the server is, and which extensions it supports."""
+        """Name the server, its version and the extensions that it supports."""
         return server
 
     @router.get("/v2/health/live", responses={200: shown(schemas.Liveness(live=True))})
     async def server_live() -> schemas.Liveness:
-        """The process answers."""
+        """Tell that the process is alive."""
         return schemas.Liveness(live=True)
 
     @router.get("/v2/health/ready", responses=readiness(schemas.Readiness(ready=True), schemas.Readiness(ready=False)))
     async def server_ready(request: Request, response: Response) -> schemas.Readiness:
-        """The service can predict."""
+        """Tell whether the service can predict."""
         return schemas.Readiness(ready=is_ready(request, response))
 
     for prefix in (MODEL, MODEL_VERSION):
@@ -85,7 +85,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
         openapi_extra={"parameters": parameters},
     )
     async def model_metadata() -> schemas.ModelMetadata:
-        """What the model takes and gives."""
+        """Describe the inputs and outputs of the model."""
         return metadata
 
     @router.get(
@@ -96,7 +96,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
         openapi_extra={"parameters": parameters},
     )
     async def model_ready(request: Request, response: Response) -> schemas.ModelReadiness:
-        """The model can predict."""
+        """Tell whether the model can predict."""
         return schemas.ModelReadiness(name=name, ready=is_ready(request, response))
 
     @router.post(
@@ -107,7 +107,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
         openapi_extra={"requestBody": request_body, "parameters": [*parameters, HEADER_LENGTH_PARAMETER]},
     )
     async def infer(request: Request) -> Response:
-        """Classify images: light ink on a dark ground.
+        """Classify images, light digits on a dark background.
 
         UINT8 [n, 28, 28] from 0 to 255, or FP32 [n, 784] from 0 to 1; as JSON, or binary after the JSON.
         """

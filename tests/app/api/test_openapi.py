@@ -6,6 +6,7 @@ import httpx2
 import jsonschema
 import pytest
 
+from app import __version__
 from app.errors import Problem
 from tests.app.api.routes.test_predict import REFUSALS
 
@@ -40,6 +41,15 @@ def answers(document: Any) -> list[Answer]:
         for status, response in operation["responses"].items()
         for media_type, content in response["content"].items()
     ]
+
+
+def test_versions_and_summaries(client: httpx2.Client, document: Any) -> None:
+    info = document["info"]
+    model = client.get("/model").json()["version"]
+    assert (info["version"], info["description"]) == (__version__, f"Model version: {model}.")
+    summaries = [operation["summary"] for path in document["paths"].values() for operation in path.values()]
+    assert "Tell whether an image is a 3 or a 7" in summaries
+    assert all(summary.count(" ") > 2 for summary in summaries)
 
 
 def test_every_answer_in_json_has_an_example_that_its_schema_allows(document: Any, answers: list[Answer]) -> None:

@@ -1,9 +1,10 @@
-"""The model card and the pages of problem types."""
+"""The model card, the pages of problem types, and how the documents are sent."""
 
 import html
 from pathlib import Path
 
 import httpx2
+import pytest
 from starlette.testclient import TestClient
 
 from app.classifier.weights import DEFAULT_PATH
@@ -38,3 +39,14 @@ def test_every_problem_type_has_a_page(client: httpx2.Client) -> None:
         assert kind.example in page
     detail = "There is no problem type 'none'."
     assert_problem(client.get("/problems/none"), 404, "not-found", "Not Found", detail)
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/static/page.js", "/swagger-ui/swagger-ui-bundle.js"])
+def test_large_documents_are_compressed_and_cacheable(client: httpx2.Client, path: str) -> None:
+    plain, compressed = (client.get(path, headers={"Accept-Encoding": encoding}) for encoding in ("identity", "gzip"))
+    assert compressed.headers["content-encoding"] == "gzip"
+    assert compressed.content == plain.content
+    assert int(compressed.headers["content-length"] if path == "/openapi.json" else 0) < len(plain.content) / 2
+    assert compressed.headers["etag"] == plain.headers["etag"]
+    cached = client.get(path, headers={"If-None-Match": compressed.headers["etag"]})
+    assert (cached.status_code, cached.content) == (304, b"")
