@@ -84,8 +84,10 @@ class PredictionResponse(PredictionFields):
 
 
 class BatchEntry(BaseModel):
-    """The answer for one image of a batch, or why there is none."""
+    """The prediction for one image of a batch, or the problem with it."""
 
+    index: int = Field(description="position of the image in the form, from 0", examples=[0])
+    filename: str | None = Field(None, description="as sent in the form", examples=["seven.png"])
     prediction: PredictionFields | None = None
     problem: ProblemDocument | None = None
 
@@ -97,15 +99,21 @@ class BatchResponse(BaseModel):
     model: ModelInfo
 
     @classmethod
-    def of(cls, predictions: Predictions, images: Sequence[DigitImage | ProblemDocument], metadata: Metadata) -> Self:
-        """Describe the predictions for those images that were read, and the problems with the others."""
+    def of(
+        cls,
+        predictions: Predictions,
+        images: Sequence[DigitImage | ProblemDocument],
+        filenames: Sequence[str | None],
+        metadata: Metadata,
+    ) -> Self:
+        """Describe the predictions for the images that were read, and the problems with the others."""
         answers = predictions.each()
-        entries = [
-            BatchEntry(problem=image)
-            if isinstance(image, ProblemDocument)
-            else BatchEntry(prediction=PredictionFields.of(next(answers), image))
-            for image in images
-        ]
+        entries = [BatchEntry(index=index, filename=filename) for index, filename in enumerate(filenames)]
+        for entry, image in zip(entries, images, strict=True):
+            if isinstance(image, ProblemDocument):
+                entry.problem = image
+            else:
+                entry.prediction = PredictionFields.of(next(answers), image)
         return cls(predictions=entries, model=metadata)
 
 

@@ -1,6 +1,6 @@
 """The images in a request: fields of a form, or the body itself."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 from starlette.datastructures import Headers
@@ -27,6 +27,13 @@ FORMATS = tuple(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif"
 
 NO_IMAGES = frozenset({"application/json", "application/x-www-form-urlencoded"})
 """Content types that are not for images. The body may be one even so: curl names the second by default."""
+
+
+class Upload(NamedTuple):
+    """One file of a form."""
+
+    filename: str | None
+    content: bytes
 
 
 def upload_body(field: str, content: dict[str, Any], *bare: str) -> dict[str, Any]:
@@ -63,28 +70,28 @@ async def read_upload(request: Request) -> bytes:
             raise ImageMissing(f'The body is empty. Send an image as the body or in the form field "{FIELD}".')
         return body
     too_many = ImageMissing(f'The form has more than {MAX_PARTS} fields. Send one image in the field "{FIELD}".')
-    images, names = _parse_form(body, boundary, FIELD, MAX_PARTS, too_many)
-    if len(images) > 1:
+    uploads, names = _parse_form(body, boundary, FIELD, MAX_PARTS, too_many)
+    if len(uploads) > 1:
         several = f'Send one, or several to /predict/batch in fields "{BATCH_FIELD}".'
-        raise ImageMissing(f'The form has {len(images)} fields "{FIELD}". {several}')
-    if not images:
+        raise ImageMissing(f'The form has {len(uploads)} fields "{FIELD}". {several}')
+    if not uploads:
         raise ImageMissing(f'The form has {names}. Send one image in the field "{FIELD}".')
-    return images[0]
+    return uploads[0].content
 
 
-async def read_batch(request: Request, max_batch: int) -> list[bytes]:
+async def read_batch(request: Request, max_batch: int) -> list[Upload]:
     """Read all uploaded files. Raises ImageMissing, BatchTooLarge, and the same errors as `read_body`."""
     body = await read_body(request)
     boundary = _boundary(request.headers)
     if boundary is None:
         raise ImageMissing(f'The body is no form. Send a multipart form with each image in a field "{BATCH_FIELD}".')
     too_many = BatchTooLarge(f"The form has more than {max_batch} images. Send them in several requests.")
-    images, names = _parse_form(body, boundary, BATCH_FIELD, max_batch + MAX_PARTS, too_many)
-    if not images:
+    uploads, names = _parse_form(body, boundary, BATCH_FIELD, max_batch + MAX_PARTS, too_many)
+    if not uploads:
         raise ImageMissing(f'The form has {names}. Send each image in a field "{BATCH_FIELD}".')
-    if len(images) > max_batch:
+    if len(uploads) > max_batch:
         raise too_many
-    return images
+    return uploads
 
 
 def mistaken_kind(headers: Headers) -> str | None:
@@ -99,27 +106,29 @@ def _boundary(headers: Headers) -> str | None:
     return options.get("boundary", "") if content_type == "multipart/form-data" else None
 
 
-def _parse_form(body: bytes, boundary: str, field: str, maximum: int, too_many: Problem) -> tuple[list[bytes], str]:
-    """Return the contents of a field, which may be repeated, and the names of all fields, quoted for an error.
+def _parse_form(body: bytes, boundary: str, field: str, maximum: int, too_many: Problem) -> tuple[list[Upload], str]:
+    """Return the files of a field, which may be repeated, and the names of all fields, quoted for an error.
 
     Raises `too_many` if the form has more than the maximum of fields, InvalidParameter if a field belongs in the query,
     ImageMissing if the form cannot be parsed.
     """
-    names: list[str] = []
+    parts: list[MultipartSegment] = []
     contents: list[bytes] = []
     try:
         with PushMultipartParser(boundary) as parser:
             for event in parser.parse(body):  # for each part: its head, its content if it has any, None
                 if isinstance(event, MultipartSegment):
-                    if len(names) == maximum:
+                    if len(parts) == maximum:
                         raise too_many
-                    names.append(event.name)
+                    parts.append(event)
                     contents.append(b"")
                 elif event:
                     contents[-1] += event
     except MultipartError as error:
         raise ImageMissing("The multipart form cannot be read. Send it whole, with its boundary.") from error
+    names = [part.name for part in parts]
     if misplaced := QUERY_PARAMETERS.intersection(names):
         raise InvalidParameter(f'"{min(misplaced)}" is a form field. Send it in the URL: ?{min(misplaced)}=VALUE.')
     shown = ", ".join(f'"{name[:LONGEST_NAME]}"' for name in names) or "no field"
-    return [content for name, content in zip(names, contents, strict=True) if name == field], shown
+    files = zip(parts, contents, strict=True)
+    return [Upload(part.filename, content) for part, content in files if part.name == field], shown

@@ -111,4 +111,4 @@ def test_any_form(boundary: str, data: st.DataObject) -> None:
     with problem_or_success():
         images = asyncio.run(read_batch(request, 5))
         assert 1 <= len(images) <= 5
-        assert all(isinstance(image, bytes) for image in images)
+        assert all(isinstance(image.content, bytes) for image in images)

@@ -113,12 +113,13 @@ async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "
 async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
     """Answer a request with several images. Raises the same errors as `read_batch`."""
     uploads = await read_batch(request, service.settings.max_batch)
-    read = await service.read_all(uploads, fit, ink)
+    read = await service.read_all([upload.content for upload in uploads], fit, ink)
     path, request_id = request.url.path, request.state.request_id
     images = [problem_document(image, path, request_id) if isinstance(image, Problem) else image for image in read]
     pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
     predictions = await service.classify(np.array(pixels, np.uint8).reshape(len(pixels), *IMAGE_SHAPE))
-    answer = BatchResponse.of(predictions, images, service.metadata)
+    filenames = [upload.filename for upload in uploads]
+    answer = BatchResponse.of(predictions, images, filenames, service.metadata)
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
@@ -141,5 +142,5 @@ def _examples(service: Service) -> tuple[PredictionResponse, BatchResponse]:
     problem = problem_document(ImageFormat(), "/predict/batch", REQUEST_ID)
     return (
         PredictionResponse.of(prediction, sample(), model=service.metadata),
-        BatchResponse.of(predictions, [sample(), problem], service.metadata),
+        BatchResponse.of(predictions, [sample(), problem], ["seven.png", "notes.txt"], service.metadata),
     )

@@ -231,10 +231,13 @@ def test_fit_finds_a_digit_in_a_larger_picture(client: httpx2.Client, digits: Di
 
 
 def test_batch_answers_each_image_in_order(client: httpx2.Client) -> None:
-    files = [("files", SEVEN), ("files", b"no image"), ("files", THREE), ("files", b"")]
+    files: list[Any] = [("files", ("ä.png", SEVEN)), ("files", b"no image"), ("files", THREE), ("files", b"")]
     response = client.post("/predict/batch", files=files)
     assert response.status_code == 200
-    first, second, third, fourth = response.json()["predictions"]
+    entries = response.json()["predictions"]
+    assert [entry.pop("index") for entry in entries] == [0, 1, 2, 3]
+    assert [entry.pop("filename") for entry in entries] == ["ä.png", "upload", "upload", "upload"]
+    first, second, third, fourth = entries
     for entry, data in ((first, SEVEN), (third, THREE)):
         single = client.post("/predict", content=data).json()
         assert response.json()["model"] == single.pop("model")
