@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
+import pytest
 import yaml
 
 from app import __version__
 from app.classifier.weights import DEFAULT_PATH, load
 from app.main import create_api
+from app.server.drain import HOLD_SECONDS
+from app.server.healthcheck import find_port
 from app.service import Service
 from app.settings import Settings
 from tests.conftest import ROOT
@@ -97,3 +100,29 @@ def test_termination_grace_period_is_long_enough() -> None:
     drain = int(next(v["value"] for v in CONTAINER["env"] if v["name"] == "THREE_OR_SEVEN_DRAIN_SECONDS"))
     needed = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"] + drain + 1 + Settings().graceful_shutdown_seconds
     assert needed < POD["terminationGracePeriodSeconds"]
+
+
+def test_docker_stop_leaves_time_for_the_drain() -> None:
+    """`docker stop` kills after 10 seconds, unless it is given another time."""
+    overhead = HOLD_SECONDS * 1.5 + 1  # and the exit of the process
+    defaults = Settings()
+    assert defaults.drain_seconds + defaults.graceful_shutdown_seconds + overhead < 10
+    service = read(DEPLOY / "compose.yaml")["services"]["service"]
+    drain = service["environment"]["THREE_OR_SEVEN_DRAIN_SECONDS"]
+    period = int(service["stop_grace_period"].removesuffix("s"))
+    assert drain + defaults.graceful_shutdown_seconds + overhead < period
+
+
+@pytest.mark.parametrize(
+    ("command", "port"),
+    [
+        ([], 8000),
+        (["--workers", "2", "--port", "9000"], 9000),
+        (["--port=9001"], 9001),
+        (["--port", "1", "--port", "9002"], 9002),
+    ],
+)
+def test_health_check_finds_the_port(monkeypatch: pytest.MonkeyPatch, command: list[str], port: int) -> None:
+    monkeypatch.setenv("THREE_OR_SEVEN_PORT", "8000")
+    assert find_port("\0".join(["python", "-m", "app", *command, ""]).encode()) == port
+    assert find_port(f"sh\0-c\0python -m app {' '.join(command)}\0".encode()) == port

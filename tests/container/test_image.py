@@ -102,12 +102,11 @@ def test_image_holds_what_the_lock_file_lists(container: str) -> None:
     assert found == expected
 
 
-def test_two_workers_without_a_writable_disk(image: str) -> None:
-    name = docker(
-        "run", "--detach", "--read-only", "--publish", "127.0.0.1::8000", image, "python", "-m", "app", "--workers", "2"
-    ).stdout.strip()
+def test_two_workers_on_another_port_without_a_writable_disk(image: str) -> None:
+    command = ("python", "-m", "app", "--workers", "2", "--port", "9000")
+    name = docker("run", "--detach", "--read-only", "--publish", "127.0.0.1::9000", image, *command).stdout.strip()
     try:
-        url = f"http://{docker('port', name, '8000').stdout.split()[0]}"
+        url = f"http://{docker('port', name, '9000').stdout.split()[0]}"
         wait_until_healthy(name)
         assert httpx2.post(f"{url}/predict", content=SEVEN).json()["digit"] == 7
         assert 'predictions_total{confident="true",digit="7"} 1.0' in httpx2.get(f"{url}/metrics").text
