@@ -1,6 +1,8 @@
-"""That the files in `deploy/` are valid, and name what the service has."""
+"""The files in `deploy/` and `.github/` are valid and match the service."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,27 @@ def test_manifests_are_valid() -> None:
     pod["spec"] = {"containers": [KSERVE_CONTAINER]}
     for manifest in (*(read(KUBERNETES / f"{name}.yaml") for name in CORE), pod):
         kubernetes_validate.validate(manifest, VERSION, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [
+        (".github/workflows/ci.yml", "vendor.github-workflows"),
+        (".github/dependabot.yml", "vendor.dependabot"),
+        ("deploy/compose.yaml", "vendor.compose-spec"),
+        ("deploy/compose.prometheus.yaml", "vendor.compose-spec"),
+    ],
+)
+def test_files_follow_their_schemas(path: str, schema: str) -> None:
+    program = str(Path(sys.executable).with_name("check-jsonschema"))
+    command = [program, "--builtin-schema", schema, str(ROOT / path)]
+    checked = subprocess.run(command, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_github_runs_the_same_checks_as_developers() -> None:
+    steps = read(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]["ci"]["steps"]
+    assert steps[-1] == {"run": "bash .ci/run"}
 
 
 def test_kustomize_takes_every_file() -> None:
