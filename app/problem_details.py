@@ -19,18 +19,12 @@ REQUEST_ID = "5b14b2ee63c14c8eae0d1ad3c8a6a5d3"
 
 
 class ProblemDocument(BaseModel):
-    """Why a request was refused (RFC 9457)."""
+    """A problem with a request (RFC 9457)."""
 
-    type: str = Field(description="stable name of the kind of problem", examples=["/problems/image-format"])
-    title: str = Field(
-        description="the same words for every problem of the type",
-        examples=["The file is not an image of a known format"],
-    )
-    status: int = Field(description="the HTTP status code", examples=[415])
-    detail: str = Field(
-        description="what was wrong and what to do",
-        examples=["The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats."],
-    )
+    type: str = Field(description="path of a page that explains the type", examples=["/problems/image-missing"])
+    title: str = Field(description="summary of the type", examples=["The request holds no image"])
+    status: int = Field(description="HTTP status code", examples=[422])
+    detail: str = Field(description="what was wrong and what to do", examples=["The file is empty. Send an image."])
     instance: str = Field(description="path of the request", examples=["/predict"])
     request_id: str = Field(description="also in the X-Request-ID header and in the log", examples=[REQUEST_ID])
 
@@ -48,7 +42,7 @@ async def refuse(error: Exception, scope: Scope, receive: Receive, send: Send) -
 
 
 async def problem_response(request: Request, error: Exception) -> Response:
-    """Make a problem response, as an exception handler of Starlette."""
+    """Make a problem response. This is a Starlette exception handler."""
     problem = as_problem(request, error)
     if speaks_protocol(request.url.path):
         return JSONResponse({"error": problem.detail}, problem.status, problem.headers)
@@ -57,11 +51,11 @@ async def problem_response(request: Request, error: Exception) -> Response:
 
 
 HANDLERS: dict[Any, Any] = dict.fromkeys((Problem, HTTPException, RequestValidationError), problem_response)
-"""Exception handlers of the errors that are not faults of the service"""
+"""Exception handlers of all errors but internal ones."""
 
 
 def as_problem(request: Request, error: Exception) -> Problem:
-    """Return the problem that describes an exception of the service, of Starlette or of FastAPI."""
+    """Convert an exception of the service, of Starlette or of FastAPI into a problem."""
     path = request.url.path
     match error:
         case Problem():
@@ -76,19 +70,19 @@ def as_problem(request: Request, error: Exception) -> Problem:
             supported = allowed.replace(", ", " or ")
             problem: Problem = MethodNotAllowed(f"{path} does not support {request.method}. Send {supported}.")
             problem.headers = {"Allow": allowed}
-            return problem
-        case HTTPException(status_code=status, detail=detail):
+        case HTTPException(status_code=status, detail=detail, headers=headers):
             problem, title = Problem(detail), responses.get(status, "Error")
             problem.status, problem.code, problem.title = status, title.lower().replace(" ", "-"), title
-            problem.headers = error.headers or {}
-            return problem
-    return InternalError()
+            problem.headers = headers or {}
+        case _:
+            problem = InternalError()
+    return problem
 
 
 def _explanation(error: Mapping[str, Any]) -> str:
-    """Make a sentence of one of Pydantic's validation errors: what was received, and what is allowed."""
+    """Describe one of Pydantic's validation errors: what was received and what is allowed."""
     place, *names = error["loc"]
-    if not names:  # an error of our own, about several parameters
+    if not names:  # of a model validator, such as `Options`
         return f"{error['msg']}."
     expected = "true or false" if error["type"] == "bool_parsing" else error.get("ctx", {}).get("expected")
     advice = f"Send {expected}" if expected else error["msg"]
@@ -96,12 +90,12 @@ def _explanation(error: Mapping[str, Any]) -> str:
 
 
 def speaks_protocol(path: str) -> bool:
-    """Whether refusals under this path are the Open Inference Protocol's."""
+    """Whether errors under this path are documents of the Open Inference Protocol."""
     return (path + "/").startswith("/v2/")
 
 
 def problem_document(problem: Problem, instance: str, request_id: str) -> ProblemDocument:
-    """Describe a problem with the request to the path `instance`."""
+    """Make the document of a problem with a request to the path `instance`."""
     return ProblemDocument(
         type=f"/problems/{problem.code}",
         title=problem.title,

@@ -19,10 +19,10 @@ from app.problem_details import HANDLERS, problem_response
 from app.service import Service
 
 Answer: TypeAlias = Callable[[Request, bool], Awaitable[Response]]
-"""Makes the response to a request, from the request and `fit`"""
+"""Function that makes the response to a request, with `fit` as its second argument."""
 
 FITS = {b"": False, b"fit=false": False, b"fit=true": True}
-"""Values of `fit` by the query string, for the queries that need no validation"""
+"""Query strings of the fast path, with their value of `fit`."""
 
 
 class FastRoute(Route):

@@ -1,4 +1,4 @@
-"""The images in a request: fields of a form, or the body itself."""
+"""Reading uploads: fields of a multipart form, or the request body itself."""
 
 from typing import Any, NamedTuple
 
@@ -13,20 +13,20 @@ FIELD = "file"
 BATCH_FIELD = "files"
 
 QUERY_PARAMETERS = frozenset({"fit", "ink", "colors"})
-"""Parameters of the URL's query, which are refused as form fields."""
+"""Names that are refused as form fields."""
 
 MAX_PARTS = 16
-"""Maximum number of parts of a form, in addition to the images of a batch: each takes time to parse"""
+"""Maximum number of parts of a form, in addition to the images of a batch: each takes time to parse."""
 
 LONGEST_NAME = 40
-"""Maximum number of characters of a field's name in an error"""
+"""Maximum number of characters of a field name in an error."""
 
 BINARY = {"type": "string", "format": "binary"}
 
 FORMATS = tuple(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif"))
 
 NO_IMAGES = frozenset({"application/json", "application/x-www-form-urlencoded"})
-"""Content types that are not for images. The body may be one even so: curl names the second by default."""
+"""Content types that are not for images. The body may still be an image: curl sends the second type by default."""
 
 
 class Upload(NamedTuple):
@@ -37,25 +37,26 @@ class Upload(NamedTuple):
 
 
 def upload_body(field: str, content: dict[str, Any], *bare: str) -> dict[str, Any]:
-    """Describe a body: a form with one field, or the bare content with one of these content types."""
+    """Describe a request body: a form with one field, or the content itself with one of the types `bare`."""
     form = {"schema": {"type": "object", "required": [field], "properties": {field: content}}}
     bodies = {kind: {"schema": content} for kind in bare}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": form} | bodies}}
 
 
 async def read_body(request: Request) -> bytes:
-    """Collect a body in memory: `app.middleware.limits` bounds it.
+    """Read the request body, whose size `app.middleware.limits` bounds.
 
     Raises ContentEncoding, BodyTooLarge, BodyTimeout, or HTTPException if the client disconnects.
     """
     encoding = request.headers.get("content-encoding", "")
     if encoding.lower() not in ("", "identity"):
-        raise ContentEncoding
+        reason = "images are compressed already"
+        raise ContentEncoding(f"The Content-Encoding is {encoding}. Send the body without one: {reason}.")
     chunks: list[bytes] = []
     while True:
         message = await request.receive()
         if message["type"] == "http.disconnect":
-            raise HTTPException(400, "The client disconnected before the whole body arrived.")
+            raise HTTPException(400, "The client disconnected before the end of the body.")
         chunks.append(message.get("body", b""))
         if not message.get("more_body", False):
             return b"".join(chunks)
@@ -84,7 +85,7 @@ async def read_batch(request: Request, max_batch: int) -> list[Upload]:
     body = await read_body(request)
     boundary = _boundary(request.headers)
     if boundary is None:
-        raise ImageMissing(f'The body is no form. Send a multipart form with each image in a field "{BATCH_FIELD}".')
+        raise ImageMissing(f'The body is not a form. Send a multipart form with each image in a field "{BATCH_FIELD}".')
     too_many = BatchTooLarge(f"The form has more than {max_batch} images. Send them in several requests.")
     uploads, names = _parse_form(body, boundary, BATCH_FIELD, max_batch + MAX_PARTS, too_many)
     if not uploads:
@@ -95,13 +96,13 @@ async def read_batch(request: Request, max_batch: int) -> list[Upload]:
 
 
 def mistaken_kind(headers: Headers) -> str | None:
-    """Return the Content-Type of the body if images are never sent as such."""
+    """Return the Content-Type if it is not one for images."""
     content_type, _ = parse_options_header(headers.get("content-type", ""))
     return content_type if content_type in NO_IMAGES else None
 
 
 def _boundary(headers: Headers) -> str | None:
-    """Return the boundary between the parts of a form; None if the body is not a form."""
+    """Return the boundary of a form; None if the body is not a form."""
     content_type, options = parse_options_header(headers.get("content-type", ""))
     return options.get("boundary", "") if content_type == "multipart/form-data" else None
 
@@ -125,7 +126,7 @@ def _parse_form(body: bytes, boundary: str, field: str, maximum: int, too_many: 
                 elif event:
                     contents[-1] += event
     except MultipartError as error:
-        raise ImageMissing("The multipart form cannot be read. Send it whole, with its boundary.") from error
+        raise ImageMissing("The multipart form is truncated or has no boundary. Send all of it.") from error
     names = [part.name for part in parts]
     if misplaced := QUERY_PARAMETERS.intersection(names):
         raise InvalidParameter(f'"{min(misplaced)}" is a form field. Send it in the URL: ?{min(misplaced)}=VALUE.')

@@ -9,9 +9,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class Protocol(H11Protocol):
-    """Closes a connection on which no request is in progress for a time; `app.middleware.limits` bounds requests.
+    """Closes connections that have had no request in progress for a time.
 
-    That is a silent connection, a slow request head, or a body that arrives after its response.
+    These are idle connections, slow request heads, and bodies that arrive after their responses.
     """
 
     def __init__(self, header_timeout_seconds: float, **options: Any) -> None:

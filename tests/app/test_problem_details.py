@@ -51,5 +51,5 @@ def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service(caplog: pytest
     assert f"Request {failed.headers['x-request-id']} failed" in caplog.text
     assert "RuntimeError: secret" in caplog.text
     assert failed.headers["x-content-type-options"] == "nosniff"
-    detail = "This is a fault of the service, not of the request. Its log says more beside the request id."
-    assert_problem(failed, 500, "internal", "The service failed", detail)
+    detail = "An internal error occurred. The service's log has details under the request id."
+    assert_problem(failed, 500, "internal", "Internal error", detail)

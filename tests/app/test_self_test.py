@@ -55,17 +55,15 @@ def changed(folder: Path, change: Change, layers: slice, seed: int = 0) -> Path:
 @pytest.mark.parametrize("change", [negated, glorot, standard_normal, with_permuted_units])
 def test_bad_weights_are_refused(tmp_path: Path, change: Change, layers: slice) -> None:
     path = changed(tmp_path, change, layers)
-    reason = (
-        r"of 8 clear threes and sevens \d are misread and \d are not confident,"
-        r" and of 8 other digits \d are confident\."
-    )
+    wrong = r"of 8 threes and sevens \d are misread and \d are not confident"
+    reason = rf"in the self-test {wrong}, and of 8 other digits \d are confident\."
     with pytest.raises(WeightsError, match=f"^{re.escape(f'Cannot use the weights file {path}')}: {reason}$"):
         load_tested(path)
 
 
 def test_bad_weights_stop_the_start(tmp_path: Path) -> None:
     path = str(changed(tmp_path, negated, slice(2, 3)))
-    with pytest.raises(AssertionError, match="of 8 clear threes and sevens 8 are misread"), serve("--weights", path):
+    with pytest.raises(AssertionError, match="of 8 threes and sevens 8 are misread"), serve("--weights", path):
         pass
 
 

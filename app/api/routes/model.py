@@ -1,4 +1,4 @@
-"""`/model`: what the weights are."""
+"""`/model`: the metadata of the weights."""
 
 from fastapi import APIRouter
 
@@ -10,7 +10,7 @@ from app.service import Service
 
 
 def router(service: Service) -> APIRouter:
-    """A route that tells of this service's weights."""
+    """Routes for this service's weights."""
     router = APIRouter(tags=["model"], dependencies=guard(service.settings.api_key))
     card = ModelCard.of(service.weights)
 

@@ -17,30 +17,30 @@ from app.service import Service
 STATIC = Path(__file__).parents[2] / "static"
 
 SWAGGER_UI = Path(str(files("fastapi_offline") / "static"))
-"""That package carries Swagger UI's script and style; its page is not used, for its inline script."""
+"""Swagger UI's script and style. The package's page is not used, since it has an inline script."""
 
 CARD = "MODEL_CARD.md"
 
 
 def _policy(**sources: str) -> dict[str, str]:
-    """A content security policy: from the service itself alone, and of what kinds."""
+    """Make the header of a content security policy that allows these sources."""
     allowed = {"default": "'none'", "style": "'self'", "base-uri": "'none'", "form-action": "'none'"} | sources
     rules = [f"{name if '-' in name else f'{name}-src'} {value}" for name, value in allowed.items()]
     return {"Content-Security-Policy": "; ".join([*rules, "frame-ancestors 'none'"])}
 
 
-PAGE = _policy(script="'self'", img="'self' blob:", connect="'self'")  # blob: the pictures of /explain
+PAGE = _policy(script="'self'", img="'self' blob:", connect="'self'")  # blob: images of /explain
 ARTICLE = _policy(img="'self'")
 DOCS = _policy(
     script="'self'",
     style="'self' 'unsafe-inline'",  # Swagger UI sets style attributes
-    img="'self' data: blob:",  # its icons, and the pictures of /explain
+    img="'self' data: blob:",  # icons, and images of /explain
     connect="'self'",
 )
 
 
 def router(service: Service) -> APIRouter:
-    """The pages, for this service's weights."""
+    """Make the routes of the pages."""
     router = APIRouter(include_in_schema=False)
     for path, directory in (("/static", STATIC), ("/swagger-ui", SWAGGER_UI)):
         router.mount(path, GZipMiddleware(StaticFiles(directory=directory), compresslevel=4))  # 2 ms for each 64 kB
@@ -50,27 +50,30 @@ def router(service: Service) -> APIRouter:
 
     @router.get("/")
     async def page() -> FileResponse:
-        """Draw a digit and see the answer."""
+        """Return the drawing page."""
         return FileResponse(STATIC / "index.html", headers=PAGE)
 
     @router.get("/docs")
     async def docs() -> FileResponse:
-        """Swagger UI."""
+        """Return Swagger UI."""
         return FileResponse(STATIC / "docs.html", headers=DOCS)
 
     @router.get("/model/card")
     async def card() -> HTMLResponse:
-        """The model card that was written beside the weights."""
+        """Return the model card beside the weights."""
         if card_html is None:
-            raise HTTPException(404, f"There is no {CARD} beside the weights; `evaluate` writes one.")
+            raise HTTPException(
+                404,
+                f"There is no {CARD} beside the weights. Write one with `python -m model_training evaluate --write`.",
+            )
         return HTMLResponse(card_html, headers=ARTICLE)
 
     @router.get("/model/card/{figure}.png")
     async def card_figure(figure: str) -> FileResponse:
-        """A figure of the model card."""
+        """Return a figure of the model card."""
         path = folder / f"{figure}.png"
         if not path.is_file():
-            raise HTTPException(404, "The model card has no such figure.")
+            raise HTTPException(404, f"The model card has no figure {figure!r}.")
         return FileResponse(path)
 
     @router.get("/problems/{code}")

@@ -1,4 +1,4 @@
-"""`/predict`, `/predict/batch` and `/explain`: images in, answers out."""
+"""`/predict`, `/predict/batch` and `/explain`."""
 
 from typing import Annotated, Any
 
@@ -28,11 +28,9 @@ class Options(BaseModel):
     """Query parameters. Unknown ones are refused."""
 
     fit: bool = Field(
-        False,
-        description="Take an image of any size, find the digit in it, scale and centre it. For photos and drawings;"
-        " without it the image must be 28 x 28.",
+        False, description="find the digit in an image of any size, not only 28 x 28; scale and centre it"
     )
-    ink: Ink = Field("auto", description="Whether the ink is darker or lighter than its background; `auto` detects it.")
+    ink: Ink = Field("auto", description="whether the digit is darker or lighter than its background")
 
     @model_validator(mode="before")
     @classmethod
@@ -50,7 +48,7 @@ class ExplainOptions(Options):
 
 
 def router(service: Service) -> APIRouter:
-    """Routes that answer with this service."""
+    """Make the routes of a service."""
     router = APIRouter(tags=["predict"], dependencies=guard(service.settings.api_key))
     one_image = upload_body(FIELD, BINARY, *FORMATS)
     several = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": service.settings.max_batch}
@@ -103,7 +101,7 @@ def router(service: Service) -> APIRouter:
 
 
 async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
-    """Answer a request with one image. Raises the same errors as `read_upload` and `Service.read`."""
+    """Classify the image of a request. Raises the same errors as `read_upload` and `Service.read`."""
     image = await _read_one(service, request, fit, ink)
     prediction = await service.classify_one(image)
     answer = PredictionResponse.of(prediction, image, model=service.metadata)
@@ -111,7 +109,7 @@ async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "
 
 
 async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
-    """Answer a request with several images. Raises the same errors as `read_batch`."""
+    """Classify the images of a request. Raises the same errors as `read_batch`."""
     uploads = await read_batch(request, service.settings.max_batch)
     read = await service.read_all([upload.content for upload in uploads], fit, ink)
     path, request_id = request.url.path, request.state.request_id
@@ -124,19 +122,21 @@ async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink =
 
 
 async def _read_one(service: Service, request: Request, fit: bool, ink: Ink) -> DigitImage:
-    """Read the image of a request. If the Content-Type is of no image, the error lists the ways to upload one."""
+    """Read the image of a request. If the Content-Type is not an image type, the error lists the ways to upload one."""
     upload = await read_upload(request)
     try:
         return await service.read(upload, fit, ink)
     except ImageFormat:
         if kind := mistaken_kind(request.headers):
-            way = f'in the field "{FIELD}" of a multipart form, or bare as the body'
-            raise ImageFormat(f"The body is no image, but {kind}. Send a PNG, JPEG, WebP, BMP or GIF {way}.") from None
+            way = f'in the field "{FIELD}" of a multipart form, or as the body'
+            raise ImageFormat(
+                f"The body is not an image, but {kind}. Send a PNG, JPEG, WebP, BMP or GIF {way}."
+            ) from None
         raise
 
 
 def _examples(service: Service) -> tuple[PredictionResponse, BatchResponse]:
-    """Make answers for the OpenAPI schema: for the sample image, and for a batch with a file that is not an image."""
+    """Make example responses: for the sample image, and for a batch with a file that is not an image."""
     predictions = service.classifier.predict(sample().pixels[None])
     [prediction] = predictions.each()
     problem = problem_document(ImageFormat(), "/predict/batch", REQUEST_ID)

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2: requests to arrays and answers back, as JSON or as binary tensors.
+"""Conversion between arrays and requests or responses of the Open Inference Protocol, with JSON or binary tensors.
 
 https://github.com/kserve/open-inference-protocol and, for the extension `binary_tensor_data`,
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
@@ -20,7 +20,7 @@ from app.classifier.weights import Metadata
 from app.errors import InvalidInference
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-"""Header with the number of bytes of a body that are JSON; binary tensors follow"""
+"""Header with the size of the JSON in bytes; binary tensors follow it."""
 
 _NUMBER = re.compile("[0-9]{1,12}")
 
@@ -70,19 +70,19 @@ def _read_tensor(tensor: schemas.RequestInput, binary: bytes) -> NDArray[Any]:
 
 def _from_json(tensor: schemas.RequestInput, dtype: type[np.generic]) -> NDArray[Any]:
     values = _flat(tensor.data or [], tensor.shape)
-    # Check the types first: NumPy makes an array of anything, and a huge one of long strings.
+    # The types are checked first: NumPy accepts any type, and strings can make a huge array.
     if not values or not set(map(type, values)) <= ({int} if dtype is np.uint8 else {int, float}):
         raise InvalidInference(f"The data is not valid. Send {tensor.datatype} numbers, flat or nested like the shape.")
     if dtype is np.uint8 and not (min(values) >= 0 and max(values) <= 255):
         raise InvalidInference("A value is out of range. Send UINT8 from 0 to 255.")
     try:
         return np.array(values, dtype)
-    except OverflowError:  # an integer beyond all floats
+    except OverflowError:  # an integer beyond the range of floats
         return np.full(len(values), np.inf, dtype)
 
 
 def _flat(data: list[Any], shape: list[int]) -> list[Any]:
-    """Flatten lists that are nested like the shape, or are flat already; return an empty list for any others."""
+    """Flatten a list that is flat or nested like the shape; return an empty list for any other."""
     if data and isinstance(data[0], list):
         for side in shape[1:]:
             if not all(isinstance(row, list) and len(row) == side for row in data):
@@ -105,14 +105,14 @@ def _from_binary(tensor: schemas.RequestInput, dtype: type[np.generic], binary: 
 def write_inference(
     request: schemas.InferenceRequest, predictions: Predictions, metadata: Metadata
 ) -> tuple[bytes, int | None]:
-    """Make the body of the response, and the number of its bytes that are JSON if binary tensors follow."""
+    """Make the response body, and the size of its JSON if binary tensors follow."""
     digits, probabilities, confident = predictions
     arrays = {"probabilities": probabilities, "digit": digits, "confident": confident}
-    wanted = request.outputs or [schemas.RequestOutput(name=name) for name in schemas.OUTPUTS]
+    requested = request.outputs or [schemas.RequestOutput(name=name) for name in schemas.OUTPUTS]
     all_binary = (request.parameters or schemas.RequestParameters()).binary_data_output
     outputs: list[schemas.ResponseOutput] = []
     binaries: list[bytes] = []
-    for output in wanted:
+    for output in requested:
         datatype, dtype, _ = schemas.OUTPUTS[output.name]
         array = arrays[output.name]
         tensor = schemas.ResponseOutput(name=output.name, datatype=datatype, shape=list(array.shape))
@@ -121,7 +121,7 @@ def write_inference(
             binaries.append(array.astype(dtype).tobytes())
             tensor.parameters = {"binary_data_size": len(binaries[-1])}
         else:
-            tensor.data = array.ravel().tolist()  # an assignment is not validated, which saves time
+            tensor.data = array.ravel().tolist()  # assignments are not validated, which saves time
         outputs.append(tensor)
     response = schemas.InferenceResponse(
         model_name=metadata.name, model_version=metadata.version, outputs=outputs, id=request.id

@@ -43,18 +43,18 @@ def test_a_body_that_trickles_is_cut_off(server: Server) -> None:
     request = httpx2.Request("POST", f"{server.url}/predict")
     response = httpx2.Response(408, headers=headers, content=body, request=request)
     detail = f"The body did not arrive within {TIMEOUT} seconds. Send it faster, or a smaller file."
-    assert_problem(response, 408, "body-timeout", "The request body came too slowly", detail)
+    assert_problem(response, 408, "body-timeout", "The request body arrived too slowly", detail)
 
 
 def test_more_requests_than_the_limit_are_refused_and_health_is_not() -> None:
-    detail = "The service has 2 requests in flight. Try again in a second."
+    detail = "The service has 2 requests in flight, the maximum. Try again in a second."
     with serve("--max-in-flight", "2") as server, server.connect(10) as first, server.connect(10) as second:
         for connection in (first, second):
             connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
         until(lambda: figures(server.url)("http_requests_in_flight") == 3)  # with the request for the metrics
         response = httpx2.post(f"{server.url}/predict", content=SEVEN)
         assert response.headers["retry-after"] == "1"
-        assert_problem(response, 503, "overloaded", "The service has too much to do", detail)
+        assert_problem(response, 503, "overloaded", "The service is overloaded", detail)
         assert httpx2.get(f"{server.url}/v2").json() == {"error": detail}
         for path in HEALTH:
             assert httpx2.get(f"{server.url}{path}").status_code == 200

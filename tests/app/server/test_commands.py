@@ -87,7 +87,7 @@ def test_ways_to_start_from_any_directory(tmp_path: Path, program: tuple[str, ..
 
 def test_help_version_unknown_option_and_how_to_start() -> None:
     text = " ".join(run("--help").stdout.split())
-    for option in ("--host ADDRESS", "--cors-origins URL,URL", "--http h11|httptools", "--access-log [true|false]"):
+    for option in ("--host HOST", "--cors-origins URL,URL", "--http h11|httptools", "--access-log [true|false]"):
         assert option in text
     assert text.count("(default: none)") == 2
     assert not re.search(r"SecretStr|null|None|list\[|True", text)

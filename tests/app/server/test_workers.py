@@ -119,7 +119,7 @@ def test_bad_weights_leave_the_workers_as_they_are(tmp_path: Path) -> None:
         before = workers(server)
         path.write_bytes(b"junk")
         server.process.send_signal(signal.SIGHUP)
-        until(lambda: any("The workers keep the weights that they have." in line for line in server.log))
+        until(lambda: any("The workers continue with the earlier weights." in line for line in server.log))
         assert any(f"Cannot use the weights file {path}" in line for line in server.log)
         assert not any("not ready in time" in line for line in server.log)
         assert workers(server) == before

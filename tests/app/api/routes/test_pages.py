@@ -25,7 +25,7 @@ def test_the_model_card_is_rendered_once_at_start(tmp_path: Path) -> None:
     page = client.get("/model/card").text
     assert "<h1>Card</h1>" in page
     assert 'src="card/figure.png"' in page
-    detail = "There is no MODEL_CARD.md beside the weights; `evaluate` writes one."
+    detail = "There is no MODEL_CARD.md beside the weights. Write it with `evaluate --write`."
     assert_problem(without.get("/model/card"), 404, "not-found", "Not Found", detail)
 
 

@@ -26,7 +26,7 @@ TOO_LARGE = (413, "body-too-large", "The request body is too large")
 MISSING = (422, "image-missing", "The request holds no image")
 FORMAT = (415, "image-format", "The file is not an image of a known format")
 UNKNOWN_FORMAT = "The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats."
-BROKEN_FORM = "The multipart form cannot be read. Send it whole, with its boundary."
+BROKEN_FORM = "The multipart form is truncated or has no boundary. Send all of it."
 
 
 def test_form_and_bare_body_get_the_same_answer(client: httpx2.Client) -> None:
@@ -68,7 +68,7 @@ def test_mnist_is_read_as_evaluate_says_and_with_fit_nearly_as_well(
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain"])
 def test_compressed_body_is_refused(client: httpx2.Client, path: str) -> None:
     response = client.post(path, content=gzip.compress(SEVEN), headers={"Content-Encoding": "gzip"})
-    detail = "The body is compressed. Send it as it is; images are compressed already."
+    detail = "The Content-Encoding is gzip. Send the body without one: images are compressed already."
     assert_problem(response, 415, "content-encoding", "The request body is compressed", detail)
     assert response.headers["accept-encoding"] == "identity"
     assert client.post("/predict", content=SEVEN, headers={"Content-Encoding": "Identity"}).status_code == 200
@@ -79,25 +79,32 @@ def test_compressed_body_is_refused(client: httpx2.Client, path: str) -> None:
 def test_other_content_type_is_refused_with_the_accepted_ones(client: httpx2.Client, path: str, kind: str) -> None:
     response = client.post(path, content=b'{"file": "iVBORw="}', headers={"Content-Type": f"{kind}; charset=utf-8"})
     detail = (
-        f"The body is no image, but {kind}. Send a PNG, JPEG, WebP, BMP or GIF"
-        ' in the field "file" of a multipart form, or bare as the body.'
+        f"The body is not an image, but {kind}. Send a PNG, JPEG, WebP, BMP or GIF"
+        ' in the field "file" of a multipart form, or as the body.'
     )
     assert_problem(response, *FORMAT, detail)
 
 
-NO_FORM = 'The body is no form. Send a multipart form with each image in a field "files".'
+NO_FORM = 'The body is not a form. Send a multipart form with each image in a field "files".'
 BATCH_FIELD = 'Send each image in a field "files".'
 PARAMETER = (422, "validation", "A parameter is not valid")
 TOO_MANY = (422, "batch-too-large", "The request holds too many images")
 TOO_MANY_DETAIL = "The form has more than 64 images. Send them in several requests."
 
 
+FIT = "The query parameter fit is 'maybe'. Send true or false."
+INK = "The query parameter ink is 'blue'. Send 'auto', 'dark' or 'light'."
+UNKNOWN = "Unknown query parameter {}. Send any of {}."
 IN_THE_FORM = '"{0}" is a form field. Send it in the URL: ?{0}=VALUE.'
 TWO_FILES = 'The form has 2 fields "file". Send one, or several to /predict/batch in fields "files".'
 
 
 def form_with(names: str) -> str:
     return f'The form has {names}. Send one image in the field "file".'
+
+
+def query(text: str) -> dict[str, Any]:
+    return {"params": text, "content": SEVEN}
 
 
 REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
@@ -118,51 +125,25 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "truncated image": (
         {"files": {"file": SEVEN[:-60]}},
         (422, "image-unreadable", "The image cannot be read"),
-        "The PNG image is truncated or corrupt. Save it again and send it whole.",
+        "The PNG image is truncated or corrupt. Save it again and send all of it.",
     ),
     "another size": (
         {"content": encode(Image.new("L", (29, 28)))},
         (422, "image-size", "The image does not have the right size"),
-        "The image has 29 x 28 pixels. Send one of 28 x 28 pixels, or ask for it to be fitted, with ?fit=true in the"
-        " URL.",
+        "The image has 29 x 28 pixels. Send 28 x 28 pixels, or add ?fit=true to the URL to fit other sizes.",
     ),
     "blank": (
         {"content": encode(Image.new("L", (28, 28), 255))},
-        (422, "image-blank", "The image shows nothing"),
+        (422, "image-blank", "The image is blank"),
         "Nothing stands out from the background. Send an image with a digit in it.",
     ),
-    "invalid fit": (
-        {"params": {"fit": "maybe"}, "content": SEVEN},
-        PARAMETER,
-        "The query parameter fit is 'maybe'. Send true or false.",
-    ),
-    "two invalid parameters": (
-        {"params": {"fit": "", "ink": "blue"}, "content": SEVEN},
-        PARAMETER,
-        "The query parameter fit is ''. Send true or false."
-        " The query parameter ink is 'blue'. Send 'auto', 'dark' or 'light'.",
-    ),
-    "unknown parameters": (
-        {"params": {"fit": "true", "Ink": "dark", "colors": "true"}, "content": SEVEN},
-        PARAMETER,
-        "Unknown query parameter Ink, colors. Send any of fit, ink.",
-    ),
-    "explain: unknown parameter": (
-        {"params": {"colour": "false"}, "content": SEVEN},
-        PARAMETER,
-        "Unknown query parameter colour. Send any of fit, ink, colors.",
-    ),
-    "batch: unknown parameter": (
-        {"params": {"fitted": "true"}, "files": {"files": SEVEN}},
-        PARAMETER,
-        "Unknown query parameter fitted. Send any of fit, ink.",
-    ),
-    "fit in the form": ({"files": {"file": SEVEN}, "data": {"fit": "true"}}, PARAMETER, IN_THE_FORM.format("fit")),
-    "batch: ink in the form": (
-        {"files": {"files": SEVEN}, "data": {"ink": "dark"}},
-        PARAMETER,
-        IN_THE_FORM.format("ink"),
-    ),
+    "invalid fit": (query("fit=maybe"), PARAMETER, FIT),
+    "two invalid parameters": (query("fit=maybe&ink=blue"), PARAMETER, f"{FIT} {INK}"),
+    "unknown parameters": (query("fit=1&Ink=dark&colors=0"), PARAMETER, UNKNOWN.format("Ink, colors", "fit, ink")),
+    "explain: unknown": (query("colour=1"), PARAMETER, UNKNOWN.format("colour", "fit, ink, colors")),
+    "batch: unknown": (query("fitted=true"), PARAMETER, UNKNOWN.format("fitted", "fit, ink")),
+    "fit in the form": ({"files": {"file": SEVEN}, "data": {"fit": "1"}}, PARAMETER, IN_THE_FORM.format("fit")),
+    "batch: ink in the form": ({"files": {"files": SEVEN}, "data": {"ink": "a"}}, PARAMETER, IN_THE_FORM.format("ink")),
     "explain: text": ({"files": {"file": b"junk"}}, FORMAT, UNKNOWN_FORMAT),
     "batch: 65 images": ({"files": [("files", SEVEN)] * 65}, TOO_MANY, TOO_MANY_DETAIL),
     "batch: more parts than are parsed": ({"files": [("files", SEVEN)] * 81}, TOO_MANY, TOO_MANY_DETAIL),
