@@ -31,12 +31,8 @@ def _policy(**sources: str) -> dict[str, str]:
 
 PAGE = _policy(script="'self'", img="'self' blob:", connect="'self'")  # blob: images of /explain
 ARTICLE = _policy(img="'self'")
-DOCS = _policy(
-    script="'self'",
-    style="'self' 'unsafe-inline'",  # Swagger UI sets style attributes
-    img="'self' data: blob:",  # icons, and images of /explain
-    connect="'self'",
-)
+# Swagger UI sets style attributes, and has icons as data.
+DOCS = _policy(script="'self'", style="'self' 'unsafe-inline'", img="'self' data: blob:", connect="'self'")
 
 
 def router(service: Service) -> APIRouter:
@@ -62,10 +58,7 @@ def router(service: Service) -> APIRouter:
     async def card() -> HTMLResponse:
         """Return the model card beside the weights."""
         if card_html is None:
-            raise HTTPException(
-                404,
-                f"There is no {CARD} beside the weights. Write one with `python -m model_training evaluate --write`.",
-            )
+            raise HTTPException(404, f"There is no {CARD} beside the weights. Write it with `evaluate --write`.")
         return HTMLResponse(card_html, headers=ARTICLE)
 
     @router.get("/model/card/{figure}.png")
@@ -97,8 +90,8 @@ def _card_html(path: Path, title: str) -> str | None:
 
 
 def _problem_html(kind: type[Problem]) -> str:
-    text = f"The field `detail` of each response says what was wrong and what to do, for example:\n\n> {kind.example}"
-    return _article(kind.title, MarkdownIt().render(f"# {kind.title}\n\nHTTP status {kind.status}. {text}"))
+    text = f"HTTP status {kind.status}. The field `detail` says what was wrong and what to do, for example:"
+    return _article(kind.title, MarkdownIt().render(f"# {kind.title}\n\n{text}\n\n> {kind.example}"))
 
 
 def _article(title: str, body: str) -> str:
