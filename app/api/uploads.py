@@ -66,17 +66,16 @@ async def read_upload(request: Request) -> bytes:
     """Read the uploaded file. Raises ImageMissing if there is none, and the same errors as `read_body`."""
     body = await read_body(request)
     boundary = _boundary(request.headers)
+    advice = f'Send one image in the field "{FIELD}"'
     if boundary is None:
         if not body:
-            raise ImageMissing(f'The body is empty. Send an image as the body or in the form field "{FIELD}".')
+            raise ImageMissing(f"The body is empty. {advice} of a form, or as the body.")
         return body
-    too_many = ImageMissing(f'The form has more than {MAX_PARTS} fields. Send one image in the field "{FIELD}".')
+    too_many = ImageMissing(f"The form has more than {MAX_PARTS} fields. {advice}.")
     uploads, names = _parse_form(body, boundary, FIELD, MAX_PARTS, too_many)
-    if len(uploads) > 1:
-        several = f'Send one, or several to /predict/batch in fields "{BATCH_FIELD}".'
-        raise ImageMissing(f'The form has {len(uploads)} fields "{FIELD}". {several}')
-    if not uploads:
-        raise ImageMissing(f'The form has {names}. Send one image in the field "{FIELD}".')
+    if len(uploads) != 1:
+        several = f', or several to /predict/batch in fields "{BATCH_FIELD}"' if uploads else ""
+        raise ImageMissing(f"The form has {names}. {advice}{several}.")
     return uploads[0].content
 
 

@@ -74,13 +74,11 @@ def load(path: Path) -> Weights:
         _check(parameters, metadata)
     except OSError as error:
         raise WeightsError(f"Cannot use the weights file {path}: {error.strerror}. {ADVICE}") from error
-    except SafetensorError as error:
-        reason = f"it is no safetensors file, or truncated ({error})"
+    except (SafetensorError, KeyError) as error:  # KeyError: a data type that NumPy does not have
+        reason = f"it is truncated, or no safetensors file for NumPy ({error})"
         raise WeightsError(f"Cannot use the weights file {path}: {reason}. {ADVICE}") from error
     except (ValueError, TypeError, RecursionError) as error:
         raise WeightsError(f"Cannot use the weights file {path}: {error}.") from error
-    except KeyError as error:
-        raise WeightsError(f"Cannot use the weights file {path}: it has tensors of the type {error}.") from error
     return Weights(parameters, metadata, hashlib.sha256(content).hexdigest())
 
 

@@ -27,9 +27,7 @@ OF_UPLOADS = (*errors.OF_ROUTES, *errors.OF_BODIES, errors.InvalidParameter, err
 class Options(BaseModel):
     """Query parameters. Unknown ones are refused."""
 
-    fit: bool = Field(
-        False, description="find the digit in an image of any size, not only 28 x 28; scale and centre it"
-    )
+    fit: bool = Field(False, description="find, scale and centre the digit in an image of any size, not only 28 x 28")
     ink: Ink = Field("auto", description="whether the digit is darker or lighter than its background")
 
     @model_validator(mode="before")
@@ -129,9 +127,7 @@ async def _read_one(service: Service, request: Request, fit: bool, ink: Ink) -> 
     except ImageFormat:
         if kind := mistaken_kind(request.headers):
             way = f'in the field "{FIELD}" of a multipart form, or as the body'
-            raise ImageFormat(
-                f"The body is not an image, but {kind}. Send a PNG, JPEG, WebP, BMP or GIF {way}."
-            ) from None
+            raise ImageFormat(f"The body is {kind}. Send a PNG, JPEG, WebP, BMP or GIF {way}.") from None
         raise
 
 

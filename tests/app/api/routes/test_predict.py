@@ -78,11 +78,8 @@ def test_compressed_body_is_refused(client: httpx2.Client, path: str) -> None:
 @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
 def test_other_content_type_is_refused_with_the_accepted_ones(client: httpx2.Client, path: str, kind: str) -> None:
     response = client.post(path, content=b'{"file": "iVBORw="}', headers={"Content-Type": f"{kind}; charset=utf-8"})
-    detail = (
-        f"The body is not an image, but {kind}. Send a PNG, JPEG, WebP, BMP or GIF"
-        ' in the field "file" of a multipart form, or as the body.'
-    )
-    assert_problem(response, *FORMAT, detail)
+    way = 'in the field "file" of a multipart form, or as the body'
+    assert_problem(response, *FORMAT, f"The body is {kind}. Send a PNG, JPEG, WebP, BMP or GIF {way}.")
 
 
 NO_FORM = 'The body is not a form. Send a multipart form with each image in a field "files".'
@@ -96,11 +93,13 @@ FIT = "The query parameter fit is 'maybe'. Send true or false."
 INK = "The query parameter ink is 'blue'. Send 'auto', 'dark' or 'light'."
 UNKNOWN = "Unknown query parameter {}. Send any of {}."
 IN_THE_FORM = '"{0}" is a form field. Send it in the URL: ?{0}=VALUE.'
-TWO_FILES = 'The form has 2 fields "file". Send one, or several to /predict/batch in fields "files".'
 
 
 def form_with(names: str) -> str:
     return f'The form has {names}. Send one image in the field "file".'
+
+
+TWO_FILES = form_with('"file", "file"')[:-1] + ', or several to /predict/batch in fields "files".'
 
 
 def query(text: str) -> dict[str, Any]:
@@ -109,7 +108,7 @@ def query(text: str) -> dict[str, Any]:
 
 REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "text": ({"files": {"file": b"I am a seven, honestly"}}, FORMAT, UNKNOWN_FORMAT),
-    "empty body": ({}, MISSING, 'The body is empty. Send an image as the body or in the form field "file".'),
+    "empty body": ({}, MISSING, 'The body is empty. Send one image in the field "file" of a form, or as the body.'),
     "empty file": ({"files": {"file": b""}}, MISSING, "The file is empty. Send an image."),
     "wrong field": ({"files": {"image": SEVEN}}, MISSING, form_with('"image"')),
     "two wrong fields": ({"files": [("image", SEVEN), ("bild", SEVEN)]}, MISSING, form_with('"image", "bild"')),
