@@ -1,4 +1,4 @@
-"""What the framework refuses has the same shape as what the service refuses."""
+"""Errors of the framework are problem documents too."""
 
 import httpx2
 import pytest
@@ -13,7 +13,7 @@ from app.settings import Settings
 from tests.app.problems import assert_problem
 
 
-def test_unknown_paths_and_methods(client: httpx2.Client) -> None:
+def test_unknown_path_and_method(client: httpx2.Client) -> None:
     detail = "The path /nowhere does not exist. See /docs for the paths of this service."
     assert_problem(client.get("/nowhere"), 404, "not-found", "Not Found", detail)
     for method, path, allow in (
@@ -27,7 +27,7 @@ def test_unknown_paths_and_methods(client: httpx2.Client) -> None:
         assert_problem(response, 405, "method-not-allowed", "Method Not Allowed", detail)
 
 
-def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service(caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_parameter_and_internal_error(caplog: pytest.LogCaptureFixture) -> None:
     service = Service(Settings(), load(DEFAULT_PATH))
     app = create_api(service)
 

@@ -14,7 +14,7 @@ from app.settings import Settings
 from tests.conftest import encode
 
 
-def test_large_image_in_a_small_file_is_fitted_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_runs_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     file = encode(Image.new("1", (3000, 3000)))
     assert len(file) < INLINE_BYTES
     threads = set()
@@ -30,7 +30,7 @@ def test_large_image_in_a_small_file_is_fitted_in_the_thread(monkeypatch: pytest
     assert threading.get_ident() not in threads
 
 
-def test_an_explanation_is_drawn_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explanation_runs_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.service.explain", lambda *_: threading.current_thread().name.encode())
     service = Service(Settings(), load(DEFAULT_PATH))
     assert asyncio.run(service.explain(sample(), colors=True)).startswith(b"slow")

@@ -9,7 +9,7 @@ from tests.serving import serve
 
 
 def executed(page: Page, name: str, file: str) -> Locator:
-    """Try an operation with a file; the table of its answer."""
+    """Execute an operation with a file, and return the table of its response."""
     block = page.locator(f"#operations-predict-{name}_post")
     block.locator(".opblock-summary-control").click()
     block.get_by_role("button", name="Try it out").click()

@@ -35,7 +35,7 @@ def test_missing_or_wrong_key(
         assert_problem(response, 401, "unauthorized", "The API key is missing or wrong", detail)
 
 
-def test_key_is_needed_except_for_health_metrics_and_documentation(server_client: httpx2.Client) -> None:
+def test_routes_that_require_the_key(server_client: httpx2.Client) -> None:
     for header in ((b"X-API-Key", KEY.encode()), (b"Authorization", f"bearer {KEY}".encode())):
         assert server_client.post("/predict", content=SEVEN, headers=[header]).json()["digit"] == 7
         assert server_client.get("/model", headers=[header]).status_code == 200
@@ -44,7 +44,7 @@ def test_key_is_needed_except_for_health_metrics_and_documentation(server_client
         assert server_client.get(path).status_code == 200, path
 
 
-def test_security_scheme_is_described_only_with_a_key(server_client: httpx2.Client, client: httpx2.Client) -> None:
+def test_security_schemes_in_openapi(server_client: httpx2.Client, client: httpx2.Client) -> None:
     schema = server_client.get("/openapi.json").json()
     assert schema["components"]["securitySchemes"] == {
         "APIKeyHeader": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

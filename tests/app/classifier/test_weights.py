@@ -35,7 +35,7 @@ def saved(path: Path) -> Path:
     return path
 
 
-def test_file_is_safetensors_with_one_json_document(saved: Path, tmp_path: Path) -> None:
+def test_file_format(saved: Path, tmp_path: Path) -> None:
     content = saved.read_bytes()
     assert {name: array.shape for name, array in deserialize(content).items()} == {
         "0.W": (784, 3),
@@ -67,7 +67,7 @@ def test_file_is_safetensors_with_one_json_document(saved: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(("owner", "failing"), [(os, "fsync"), (Path, "replace")])
-def test_failed_save_leaves_the_earlier_file_alone(
+def test_failed_save_keeps_the_earlier_file(
     saved: Path, monkeypatch: pytest.MonkeyPatch, owner: object, failing: str
 ) -> None:
     before = saved.read_bytes()
@@ -82,7 +82,7 @@ def test_failed_save_leaves_the_earlier_file_alone(
     assert list(saved.parent.iterdir()) == [saved]
 
 
-def test_weights_that_could_not_be_loaded_are_not_saved(path: Path) -> None:
+def test_invalid_weights_are_not_saved(path: Path) -> None:
     with pytest.raises(ValueError, match=r"threshold 2\.0 is not in the range"):
         save(path, PARAMETERS, replace(METADATA, threshold=2.0))
     with pytest.raises(ValueError, match="it has 1 layers, and its architecture is"):

@@ -1,4 +1,4 @@
-"""`python -m app` from outside: what it prints and how it ends."""
+"""The command line: output and exit codes of `python -m app`."""
 
 import re
 import socket
@@ -48,14 +48,12 @@ UNKNOWN = {"THREE_OR_SEVEN_PROT": "80", "three_or_seven_api_kye": "s3cret", "THR
         ),
     ],
 )
-def test_invalid_settings_and_unknown_variables_are_reported(
-    arguments: list[str], environment: dict[str, str], error: str
-) -> None:
+def test_invalid_settings_and_unknown_variables(arguments: list[str], environment: dict[str, str], error: str) -> None:
     ended = run(*arguments, **environment)
     assert (ended.returncode, ended.stderr) == (1, f"{error}\n")
 
 
-def test_a_taken_port_or_an_unknown_host_stops_the_start() -> None:
+def test_port_in_use_and_unknown_host() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = run("--port", str(port))
@@ -66,7 +64,7 @@ def test_a_taken_port_or_an_unknown_host_stops_the_start() -> None:
     assert ended.stderr.startswith("Cannot listen on no.such.host.invalid, port 8000: ")
 
 
-def test_the_command_line_wins_over_the_environment() -> None:
+def test_command_line_overrides_environment() -> None:
     with serve("--max-body-bytes", "1024", environment={"THREE_OR_SEVEN_MAX_BODY_BYTES": "2048"}) as server:
         assert httpx2.post(f"{server.url}/predict", content=bytes(1500)).status_code == 413
     with serve(environment={"THREE_OR_SEVEN_MAX_BODY_BYTES": "2048"}) as server:
@@ -79,13 +77,13 @@ SCRIPT = (str(Path(sys.executable).with_name("three-or-seven")),)
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("program", [("-m", "app"), SCRIPT, UVICORN], ids=["module", "script", "uvicorn"])
-def test_ways_to_start_from_any_directory(tmp_path: Path, program: tuple[str, ...], workers: int) -> None:
+def test_entry_points(tmp_path: Path, program: tuple[str, ...], workers: int) -> None:
     with serve("--workers", str(workers), program=program, directory=tmp_path) as server:
         assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
         assert program == UVICORN or server.stop() == 0
 
 
-def test_help_version_unknown_option_and_how_to_start() -> None:
+def test_help_version_and_unknown_option() -> None:
     text = " ".join(run("--help").stdout.split())
     for option in ("--host HOST", "--cors-origins URL,URL", "--http h11|httptools", "--access-log [true|false]"):
         assert option in text

@@ -1,4 +1,4 @@
-"""What all contestants share: one image in, one answer out, by the project's own network."""
+"""Prediction for one image with the project's network, shared by all contestants."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _classifier = Classifier(_weights.parameters, _weights.metadata.threshold)
 
 
 def answer(image: Image.Image) -> dict[str, Any]:
-    """The answer of `/predict` for a grey image of 28 x 28 pixels, light ink on dark, which nobody checks."""
+    """Return the response of `/predict` for a valid grey image of 28 x 28 pixels, light on dark."""
     predictions = _classifier.predict(np.asarray(image)[None])
     three, seven = predictions.probabilities[0].tolist()
     return {

@@ -1,4 +1,4 @@
-"""The limit: an ASGI application that decodes, runs the network and answers, and does nothing else at all.
+"""The limit: an ASGI application that only decodes the image, runs the network and responds.
 
 No framework, no check, no log, no metrics: no service in Python that does the same work can be much faster.
 """
@@ -14,7 +14,7 @@ from tests.benchmarks.contestants.answer import answer
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer every request as if it were a POST /predict with bare bytes."""
+    """Handle every request as a POST /predict with the image as the body."""
     body, more = b"", True
     while more:
         message: Any = await receive()

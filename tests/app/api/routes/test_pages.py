@@ -1,4 +1,4 @@
-"""The model card, the pages of problem types, and how the documents are sent."""
+"""The model card, problem pages, compression and ETags."""
 
 import html
 from pathlib import Path
@@ -14,7 +14,7 @@ from app.settings import Settings
 from tests.app.problems import assert_problem
 
 
-def test_the_model_card_is_rendered_once_at_start(tmp_path: Path) -> None:
+def test_model_card_is_rendered_at_start(tmp_path: Path) -> None:
     weights = tmp_path / "w.safetensors"
     weights.write_bytes(DEFAULT_PATH.read_bytes())
     without = TestClient(create_app(Settings(weights=weights)))
@@ -29,7 +29,7 @@ def test_the_model_card_is_rendered_once_at_start(tmp_path: Path) -> None:
     assert_problem(without.get("/model/card"), 404, "not-found", "Not Found", detail)
 
 
-def test_every_problem_type_has_a_page(client: httpx2.Client) -> None:
+def test_problem_pages(client: httpx2.Client) -> None:
     for kind in Problem.__subclasses__():
         response = client.get(f"/problems/{kind.code}")
         assert response.headers["content-type"] == "text/html; charset=utf-8"
@@ -42,7 +42,7 @@ def test_every_problem_type_has_a_page(client: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/static/page.js", "/swagger-ui/swagger-ui-bundle.js"])
-def test_large_documents_are_compressed_and_cacheable(client: httpx2.Client, path: str) -> None:
+def test_compression_and_etags(client: httpx2.Client, path: str) -> None:
     plain, compressed = (client.get(path, headers={"Accept-Encoding": encoding}) for encoding in ("identity", "gzip"))
     assert compressed.headers["content-encoding"] == "gzip"
     assert compressed.content == plain.content

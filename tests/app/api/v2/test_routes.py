@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, spoken by a client that others wrote, and by hand."""
+"""The Open Inference Protocol, with Triton's client and with plain requests."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def expected(digits: Digits) -> Predictions:
     return Classifier(weights.parameters, weights.metadata.threshold).predict(digits.images)
 
 
-def test_triton_client_reads_the_metadata(triton: tritonclient.http.InferenceServerClient) -> None:
+def test_triton_client_metadata(triton: tritonclient.http.InferenceServerClient) -> None:
     version = load(DEFAULT_PATH).metadata.version
     assert triton.is_server_live()
     assert triton.is_server_ready()
@@ -61,7 +61,7 @@ def test_triton_client_reads_the_metadata(triton: tritonclient.http.InferenceSer
 @pytest.mark.parametrize("binary_input", [True, False])
 @pytest.mark.parametrize("binary_output", [True, False])
 @pytest.mark.parametrize("datatype", ["UINT8", "FP32"])
-def test_triton_client_gets_the_same_answers_as_predict(
+def test_triton_client_inference(
     triton: tritonclient.http.InferenceServerClient,
     digits: Digits,
     expected: Predictions,
@@ -69,7 +69,7 @@ def test_triton_client_gets_the_same_answers_as_predict(
     binary_output: bool,
     datatype: str,
 ) -> None:
-    """Those of /predict equal those of `evaluate` in test_predict; the client's defaults are in the README."""
+    """Both also equal `evaluate`: see test_predict."""
     images = digits.images if datatype == "UINT8" else digits.images.reshape(-1, 784) / np.float32(255)
     for start in range(0, len(images), 700):
         part = images[start : start + 700]
@@ -85,7 +85,7 @@ def test_triton_client_gets_the_same_answers_as_predict(
         assert answer.as_numpy("probabilities") == pytest.approx(probabilities, abs=1e-5)
 
 
-def test_triton_client_raises_the_service_s_error(triton: tritonclient.http.InferenceServerClient) -> None:
+def test_triton_client_error(triton: tritonclient.http.InferenceServerClient) -> None:
     tensor = tritonclient.http.InferInput("image", [1, 27, 28], "UINT8")
     tensor.set_data_from_numpy(np.zeros((1, 27, 28), np.uint8))
     with pytest.raises(InferenceServerException, match=r"The shape is \[1, 27, 28\]. For UINT8 send \[n, 28, 28\]"):
@@ -93,9 +93,7 @@ def test_triton_client_raises_the_service_s_error(triton: tritonclient.http.Infe
 
 
 @pytest.mark.parametrize("nested", [True, False])
-def test_plain_json_is_answered_in_plain_json(
-    client: httpx2.Client, digits: Digits, expected: Predictions, nested: bool
-) -> None:
+def test_json_tensors(client: httpx2.Client, digits: Digits, expected: Predictions, nested: bool) -> None:
     for start in range(0, len(digits.labels), 1019):
         part, predicted = digits.images[start : start + 1019], [array[start : start + 1019] for array in expected]
         data = part.tolist() if nested else part.ravel().tolist()
@@ -109,7 +107,7 @@ def test_plain_json_is_answered_in_plain_json(
 
 
 def test_requested_outputs_and_null_fields(client: httpx2.Client) -> None:
-    """A client may write every field: null counts as missing."""
+    """Null is the same as a missing field."""
     plain = client.post(INFER, json={"inputs": [BLANK]}).json()
     assert "id" not in plain
     versioned = f"/v2/models/{MODEL}/versions/{load(DEFAULT_PATH).metadata.version}/infer"
@@ -216,7 +214,7 @@ LENGTH = (
         *((NUMBER.replace(b"*", b"%s, " % number * 783 + number), None, FP32_RANGE) for number in NOT_FINITE),
     ],
 )
-def test_refusal_of_bytes(client: httpx2.Client, body: bytes, length: str | None, error: str) -> None:
+def test_invalid_binary_data_and_numbers(client: httpx2.Client, body: bytes, length: str | None, error: str) -> None:
     headers = [] if length is None else [(b"Inference-Header-Content-Length", length.encode("latin-1"))]
     response = client.post(INFER, content=body, headers=headers)
     assert (response.status_code, response.json()) == (400, {"error": error})
