@@ -139,12 +139,6 @@ def test_invalid_tensors(path: Path, W: Any, b: Any, reason: str) -> None:
         load(path)
 
 
-def test_file_without_tensors(path: Path) -> None:
-    write(path, (), json.dumps(GOOD | {"architecture": []}))
-    with pytest.raises(WeightsError, match=r"its architecture \(\) does not have 784 inputs and 2 outputs"):
-        load(path)
-
-
 BF16 = json.dumps({"0.W": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}).encode()
 
 
@@ -152,10 +146,7 @@ BF16 = json.dumps({"0.W": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]
     ("content", "reason"),
     [
         (None, r"weights.safetensors: No such file or directory\. Choose another with --weights"),
-        (
-            b"not weights",
-            r"it is truncated, or no safetensors file for NumPy \(.*header too large\)\. Choose another",
-        ),
+        (b"not weights", r"it is truncated, or no safetensors file for NumPy \(.*too large\)\. Choose another with"),
         (serialize({"0.W": PARAMETERS[0].W})[:-100], "it is truncated, or no safetensors file"),
         (len(BF16).to_bytes(8, "little") + BF16 + b"\0\0", r"no safetensors file for NumPy \('BF16'\)"),
     ],

@@ -190,13 +190,6 @@ def test_refusal(client: httpx2.Client, request_: Any, error: str) -> None:
     assert (response.status_code, response.json()) == (400, {"error": error})
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'{"inputs": ' + b"[" * 100_000, b"\xff"])
-def test_invalid_json(client: httpx2.Client, body: bytes) -> None:
-    response = client.post(INFER, content=body)
-    assert response.status_code == 400
-    assert response.json()["error"].startswith(INVALID)
-
-
 TORN = b'{"inputs":[{"name":"image","shape":[1,784],"datatype":"FP32","parameters":{"binary_data_size":3}}]}'
 NUMBER = b'{"inputs":[{"name":"image","shape":[1,784],"datatype":"FP32","data":[*]}]}'
 NOT_FINITE = (b"NaN", b"-Infinity", b"1e400")
@@ -209,15 +202,17 @@ LENGTH = (
 @pytest.mark.parametrize(
     ("body", "length", "error"),
     [
+        *((body, None, INVALID) for body in (b"", b"{", b'{"inputs": ' + b"[" * 100_000, b"\xff")),
         *((b"{}", length, LENGTH.format(length)) for length in ("x", "-1", "100000", "²", "9" * 5000)),
         (TORN + b"abc", str(len(TORN)), "binary_data_size is 3. Send a multiple of 4 for FP32."),
         *((NUMBER.replace(b"*", b"%s, " % number * 783 + number), None, FP32_RANGE) for number in NOT_FINITE),
     ],
 )
-def test_invalid_binary_data_and_numbers(client: httpx2.Client, body: bytes, length: str | None, error: str) -> None:
+def test_invalid_json_and_binary_data(client: httpx2.Client, body: bytes, length: str | None, error: str) -> None:
     headers = [] if length is None else [(b"Inference-Header-Content-Length", length.encode("latin-1"))]
     response = client.post(INFER, content=body, headers=headers)
-    assert (response.status_code, response.json()) == (400, {"error": error})
+    assert response.status_code == 400
+    assert response.json()["error"].startswith(error)
 
 
 def test_not_found(client: httpx2.Client) -> None:
