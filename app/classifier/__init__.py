@@ -23,12 +23,9 @@ class Prediction(NamedTuple):
 class Predictions(NamedTuple):
     """The predictions for n images."""
 
-    digits: NDArray[np.int64]
-    """(n,): the likelier of 3 and 7."""
-    probabilities: Array
-    """(n, 2): of 3 and of 7."""
-    confident: NDArray[np.bool_]
-    """(n,): whether the probability of the likelier digit reaches the threshold stored with the weights."""
+    digits: NDArray[np.int64]  # (n,): the likelier of 3 and 7
+    probabilities: Array  # (n, 2): of 3 and of 7
+    confident: NDArray[np.bool_]  # (n,): whether the likelier digit's probability reaches the stored threshold
 
     def each(self) -> Iterator[Prediction]:
         """Iterate over the predictions, with Python's number types."""

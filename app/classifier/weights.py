@@ -21,9 +21,7 @@ DEFAULT_PATH = Path(__file__).resolve().parents[2] / "weights" / "three-or-seven
 
 FORMAT_VERSION = 1
 METADATA_KEY = "three-or-seven"
-ADVICE = (
-    "Choose another with --weights, or make the default: `git restore weights` or `python -m model_training train`."
-)
+ADVICE = "Use --weights, restore the default (`git restore weights`) or train (`python -m model_training train`)."
 
 
 class WeightsError(Exception):
@@ -36,16 +34,11 @@ class Metadata:
 
     name: str = "three-or-seven"
     version: str
-    architecture: tuple[int, ...]
-    """Units of each layer, from the inputs to the outputs."""
-    threshold: float
-    """Minimum probability of a confident prediction, 0.5 to 1."""
-    training: dict[str, Any] = field(default_factory=dict)
-    """Settings, seed and library versions of the training run."""
-    data: dict[str, str] = field(default_factory=dict)
-    """SHA-256 of the uncompressed contents of each data file."""
-    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Metrics on the `validation` and `test` images."""
+    architecture: tuple[int, ...]  # units of each layer, inputs first
+    threshold: float  # minimum probability of a confident prediction, 0.5 to 1
+    training: dict[str, Any] = field(default_factory=dict)  # settings, seed and library versions
+    data: dict[str, str] = field(default_factory=dict)  # SHA-256 of each uncompressed data file
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)  # on `validation` and `test` images
     digits: tuple[int, ...] = DIGITS
     format_version: int = FORMAT_VERSION
 
@@ -56,8 +49,7 @@ class Weights:
 
     parameters: Parameters
     metadata: Metadata
-    sha256: str
-    """SHA-256 of the file, in hexadecimal."""
+    sha256: str  # of the file, in hexadecimal
 
 
 def load(path: Path) -> Weights:

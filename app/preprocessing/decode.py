@@ -66,8 +66,7 @@ class DigitImage(NamedTuple):
     height: int
     inverted: bool  # whether the digit was dark
     fitted: bool
-    ambiguous: bool = False
-    """Whether `fit` left out another component of the digit's size, such as a second digit."""
+    ambiguous: bool = False  # whether `fit` left out another component of the digit's size, such as a second digit
     crop: Crop | None = None
 
 

@@ -145,8 +145,8 @@ BF16 = json.dumps({"0.W": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, r"weights.safetensors: No such file or directory\. Choose another with --weights"),
-        (b"not weights", r"it is truncated, or no safetensors file for NumPy \(.*too large\)\. Choose another with"),
+        (None, r"weights.safetensors: No such file or directory\. Use --weights"),
+        (b"not weights", r"it is truncated, or no safetensors file for NumPy \(.*too large\)\. Use --weights"),
         (serialize({"0.W": PARAMETERS[0].W})[:-100], "it is truncated, or no safetensors file"),
         (len(BF16).to_bytes(8, "little") + BF16 + b"\0\0", r"no safetensors file for NumPy \('BF16'\)"),
     ],
