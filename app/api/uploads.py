@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from app.errors import BatchTooLarge, ContentEncoding, ImageMissing, Problem
+from app.errors import BatchTooLarge, ContentEncoding, ImageMissing
 
 FIELD = "file"
 BATCH_FIELD = "files"
@@ -59,10 +59,12 @@ async def read_upload(request: Request) -> bytes:
         if not body:
             raise ImageMissing(f'The body is empty. Send an image as the body or in the form field "{FIELD}".')
         return body
-    too_many = ImageMissing(f'The form has more than {MAX_PARTS} fields. Send one image in the field "{FIELD}".')
-    images, names = _parse_form(body, boundary, FIELD, MAX_PARTS, too_many)
+    fields = _parse_form(body, boundary, MAX_PARTS)
+    if fields is None:
+        raise ImageMissing(f'The form has more than {MAX_PARTS} fields. Send one image in the field "{FIELD}".')
+    images = [content for name, content in fields if name == FIELD]
     if len(images) != 1:
-        raise ImageMissing(f'The form has {names}. Send one image in the field "{FIELD}".')
+        raise ImageMissing(f'The form has {_shown(fields)}. Send one image in the field "{FIELD}".')
     return images[0]
 
 
@@ -72,12 +74,12 @@ async def read_batch(request: Request, max_batch: int) -> list[bytes]:
     boundary = _boundary(request.headers)
     if boundary is None:
         raise ImageMissing(f'The body is no form. Send a multipart form with each image in a field "{BATCH_FIELD}".')
-    too_many = BatchTooLarge(f"The form has more than {max_batch} images. Send them in several requests.")
-    images, names = _parse_form(body, boundary, BATCH_FIELD, max_batch + MAX_PARTS, too_many)
+    fields = _parse_form(body, boundary, max_batch + MAX_PARTS)
+    images = [content for name, content in fields or () if name == BATCH_FIELD]
+    if fields is None or len(images) > max_batch:
+        raise BatchTooLarge(f"The form has more than {max_batch} images. Send them in several requests.")
     if not images:
-        raise ImageMissing(f'The form has {names}. Send each image in a field "{BATCH_FIELD}".')
-    if len(images) > max_batch:
-        raise too_many
+        raise ImageMissing(f'The form has {_shown(fields)}. Send each image in a field "{BATCH_FIELD}".')
     return images
 
 
@@ -93,24 +95,28 @@ def _boundary(headers: Headers) -> str | None:
     return options.get("boundary", "") if content_type == "multipart/form-data" else None
 
 
-def _parse_form(body: bytes, boundary: str, field: str, maximum: int, too_many: Problem) -> tuple[list[bytes], str]:
-    """Return the contents of a field, which may be repeated, and the names of all fields, quoted for an error.
+def _parse_form(body: bytes, boundary: str, maximum: int) -> list[tuple[str, bytes]] | None:
+    """Return the name and the content of each field; None if there are more than the maximum.
 
-    Raises `too_many` if the form has more than the maximum of fields, ImageMissing if it cannot be parsed.
+    Raises ImageMissing if the form cannot be parsed.
     """
     names: list[str] = []
     contents: list[bytes] = []
     try:
-        with PushMultipartParser(boundary) as parser:
+        with PushMultipartParser(boundary, max_segment_count=maximum) as parser:
             for event in parser.parse(body):  # for each part: its head, its content if it has any, None
                 if isinstance(event, MultipartSegment):
-                    if len(names) == maximum:
-                        raise too_many
                     names.append(event.name)
                     contents.append(b"")
                 elif event:
                     contents[-1] += event
     except MultipartError as error:
+        if isinstance(error, ParserLimitReached) and len(names) == maximum:
+            return None
         raise ImageMissing("The multipart form cannot be read. Send it whole, with its boundary.") from error
-    shown = ", ".join(f'"{name[:LONGEST_NAME]}"' for name in names) or "no field"
-    return [content for name, content in zip(names, contents, strict=True) if name == field], shown
+    return list(zip(names, contents, strict=True))
+
+
+def _shown(fields: list[tuple[str, bytes]]) -> str:
+    """Quote the names of fields for an error."""
+    return ", ".join(f'"{name[:LONGEST_NAME]}"' for name, _ in fields) or "no field"

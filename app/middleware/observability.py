@@ -42,7 +42,7 @@ class Observability:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         start = time.perf_counter()
-        sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
+        sent = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         request_id = sent if REQUEST_ID.fullmatch(sent) else randbytes(16).hex()  # noqa: S311  # no secret
         scope.setdefault("state", {})["request_id"] = request_id
         status, complete = 0, False
