@@ -4,7 +4,8 @@ import io
 import statistics
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated
 
 import httpx2
@@ -45,38 +46,51 @@ NEIGHBOURS: Mapping[str, tuple[str, bytes, str] | None] = {
 }
 
 
+@contextmanager
+def neighbour(url: str, request: tuple[str, bytes, str] | None) -> Iterator[list[int]]:
+    """Send the request all the time, on a thread; yield the status codes of the responses."""
+    stop, answered = threading.Event(), list[int]()
+
+    def send(path: str, body: bytes, kind: str) -> None:
+        while not stop.is_set():
+            response = httpx2.post(url + path, content=body, headers={"Content-Type": kind}, timeout=60)
+            answered.append(response.raise_for_status().status_code)
+
+    thread = threading.Thread(target=send, args=request)
+    if request:
+        thread.start()
+    try:
+        yield answered
+    finally:
+        stop.set()
+        if request:
+            thread.join()
+
+
+def measure(url: str, seconds: float) -> dict[str, list[float]]:
+    """Send small requests for a while; return the milliseconds of each, by path."""
+    times: dict[str, list[float]] = {"/livez": [], "/predict": []}
+    end = time.perf_counter() + seconds
+    with httpx2.Client(base_url=url, timeout=60) as client:
+        while time.perf_counter() < end:
+            for path, found in times.items():
+                start = time.perf_counter()
+                (client.get(path) if path == "/livez" else client.post(path, content=BARE.body)).raise_for_status()
+                found.append(1000 * (time.perf_counter() - start))
+                time.sleep(PAUSE_SECONDS)
+    return times
+
+
 def main(seconds: Annotated[float, typer.Option(min=1, help="Length of one measurement.")] = 20) -> None:
     """Time /livez and /predict beside each kind of large request."""
     rows = []
     for name, request in track(NEIGHBOURS.items(), console=Console(stderr=True)):
-        with running(service(), BARE) as server, httpx2.Client(base_url=server.url, timeout=60) as client:
-            stop, answered = threading.Event(), [0]
-
-            def send(request: tuple[str, bytes, str] | None = request, url: str = server.url) -> None:
-                if request:
-                    path, body, kind = request
-                    while not stop.is_set():
-                        httpx2.post(
-                            url + path, content=body, headers={"Content-Type": kind}, timeout=60
-                        ).raise_for_status()
-                        answered[0] += 1
-
-            neighbour = threading.Thread(target=send)
-            neighbour.start()
-            times: dict[str, list[float]] = {"/livez": [], "/predict": []}
-            end = time.perf_counter() + seconds
-            while time.perf_counter() < end:
-                for path, found in times.items():
-                    start = time.perf_counter()
-                    (client.get(path) if path == "/livez" else client.post(path, content=BARE.body)).raise_for_status()
-                    found.append(1000 * (time.perf_counter() - start))
-                    time.sleep(PAUSE_SECONDS)
-            stop.set()
-            neighbour.join()
+        with running(service(), BARE) as server, neighbour(server.url, request) as answered:
+            times = measure(server.url, seconds)
         for path, found in times.items():
             percentiles = statistics.quantiles(found, n=100)
             figures = [f"{value:.1f}" for value in (statistics.median(found), percentiles[98], max(found))]
-            rows.append([name, f"{answered[0] / seconds:.1f}", path, len(found), *figures])
+            rows.append([name, f"{len(answered) / seconds:.1f}", path, len(found), *figures])
     columns = ["beside", "large requests a second", "path", "requests", "p50 ms", "p99 ms", "longest ms"]
     Console(width=200).print(table(columns, rows))
 
