@@ -56,7 +56,7 @@ def neighbour(url: str, request: tuple[str, bytes, str] | None) -> Iterator[list
             response = httpx2.post(url + path, content=body, headers={"Content-Type": kind}, timeout=60)
             answered.append(response.raise_for_status().status_code)
 
-    thread = threading.Thread(target=send, args=request)
+    thread = threading.Thread(target=send, args=request or ())
     if request:
         thread.start()
     try:
