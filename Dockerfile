@@ -13,6 +13,8 @@ COPY --from=build /venv /venv
 COPY --from=build /srv/app /srv/app
 COPY --from=build /srv/weights /srv/weights
 WORKDIR /srv
+LABEL org.opencontainers.image.title="Three or Seven" \
+    org.opencontainers.image.version=1.0.0
 USER 10001:10001
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -21,5 +23,5 @@ ENV PATH=/venv/bin:$PATH \
     THREE_OR_SEVEN_PORT=8000
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --start-interval=1s \
-    CMD ["python", "-c", "import http.client, os; connection = http.client.HTTPConnection('127.0.0.1', int(os.environ['THREE_OR_SEVEN_PORT']), timeout=2); connection.request('GET', '/readyz'); raise SystemExit(connection.getresponse().status != 200)"]
+    CMD ["python", "-m", "app.server.healthcheck"]
 CMD ["python", "-m", "app"]

@@ -1,3 +1,3 @@
 """The web service that tells a handwritten 3 from a 7."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -4,37 +4,65 @@ import os
 import signal
 import socket
 import sys
+from argparse import SUPPRESS, ArgumentParser
+from collections.abc import Mapping
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from app import __version__
 from app.classifier.weights import WeightsError
 from app.server.run import run
-from app.settings import Settings
+from app.settings import PREFIX, Settings
+
+METAVARS = {"host": "HOST", "weights": "FILE", "api_key": "KEY", "cors_origins": "URL,URL", "access_log": "true|false"}
+"""Placeholders in the help of settings that are neither numbers nor choices."""
 
 
 def main() -> None:
-    """Serve until SIGTERM (exit code 0) or SIGINT (130 with one process), then finish the requests in progress."""
-    if sys.argv[1:] == ["--version"]:
-        return print(__version__)  # noqa: T201
+    """Serve until SIGTERM (exit code 0) or SIGINT (130 with one process), then finish the requests in flight."""
+    options = vars(_parser().parse_args())
     # uvicorn raises the signal again after its shutdown; by default that would end the process with an error.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if hasattr(signal, "SIGHUP"):  # not on Windows; with several workers the supervisor handles it
         signal.signal(signal.SIGHUP, lambda *_: print("SIGHUP replaces workers; see --workers.", file=sys.stderr))  # noqa: T201
     try:
-        settings = Settings(_cli_parse_args=True)
+        settings = Settings(**options)
         _check_address(settings.host, settings.port)
         run(settings)
     except ValidationError as error:
-        sys.exit("\n".join(f"The setting {e['loc'][0]} cannot be used: {e['msg']}." for e in error.errors()))
+        sys.exit("\n".join(_explanation(options, str(e["loc"][0]), e["input"], e["msg"]) for e in error.errors()))
     except WeightsError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
 
 
+def _parser() -> ArgumentParser:
+    """Make the parser of the command line, whose values `Settings` validates."""
+    text = Settings.__doc__
+    parser = ArgumentParser("three-or-seven", description=text, argument_default=SUPPRESS, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=__version__, help="print the version and exit")
+    for name, field in Settings.model_fields.items():
+        option = name.replace("_", "-")
+        default = {"None": "none", "[]": "none", "True": "true"}.get(str(field.default), field.default)
+        text = f"{field.description} (default: {default})"
+        number = "SECONDS" if name.endswith("_seconds") else "NUMBER"
+        metavar = METAVARS.get(name) or "|".join(get_args(field.annotation)) or number
+        flag: dict[str, Any] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
+        parser.add_argument(f"--{option}", dest=name, metavar=metavar, help=text, **flag)
+        if flag:
+            parser.add_argument(f"--no-{option}", dest=name, action="store_const", const="false", help="same as false")
+    return parser
+
+
+def _explanation(options: Mapping[str, str], name: str, value: object, reason: str) -> str:
+    option, variable = f"option --{name.replace('_', '-')}", f"environment variable {PREFIX}{name.upper()}"
+    return f"The {option if name in options else variable} cannot be {str(value)!r}: {reason}. See --help."
+
+
 def _check_address(host: str, port: int) -> None:
-    """Exit with one sentence if the address is taken or unknown; uvicorn would log an exception."""
+    """Exit with an error message if the address is in use or unknown; uvicorn would log an exception."""
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.classifier import Prediction, Predictions
 
 ENOUGH = 64
-"""Number of images at which a pass starts at once: in larger batches an image takes hardly less time."""
+"""Number of images at which a pass starts at once. Larger batches are hardly faster."""
 
 
 class Microbatch:

@@ -1,21 +1,29 @@
-"""Errors that end a request. `app.problem_details` turns them into responses."""
+"""The exceptions that end a request. `app.problem_details` makes responses of them.
+
+Problem
+├── 400 InvalidInference
+├── 401 Unauthorized
+├── 404 NotFound, UnknownModel
+├── 405 MethodNotAllowed
+├── 408 BodyTimeout
+├── 413 BodyTooLarge, ImageTooLarge
+├── 415 ContentEncoding, ImageFormat
+├── 422 InvalidParameter, BatchTooLarge, ImageMissing, ImageUnreadable, ImageSize, ImageBlank
+├── 500 InternalError
+└── 503 Overloaded
+"""
 
 from collections.abc import Mapping
 
 
 class Problem(Exception):
-    """A request that cannot be answered. `detail` says what was wrong and what to do."""
+    """An error response. `detail` says what was received, what is allowed and what to do."""
 
     status: int
-    """HTTP status code"""
-    code: str
-    """Stable name, the end of the problem's `type`"""
+    code: str  # the end of the problem's `type`
     title: str
-    """The same words for every problem of the type"""
-    example: str
-    """A detail for the OpenAPI schema, and the default one"""
-    headers: Mapping[str, str] = {}
-    """Additional response headers"""
+    example: str  # the default detail
+    headers: Mapping[str, str] = {}  # of the response
 
     def __init__(self, detail: str = "") -> None:
         self.detail = detail or self.example
@@ -24,22 +32,32 @@ class Problem(Exception):
 
 class InvalidInference(Problem):
     status, code, title = 400, "invalid-inference", "The inference request is not valid"
-    example = 'Send one input, named "image".'
+    example = 'The inputs are []. Send one input, "image".'
 
 
 class Unauthorized(Problem):
     status, code, title = 401, "unauthorized", "The API key is missing or wrong"
-    example = "This service wants its API key in the header X-API-Key."
-    headers: Mapping[str, str] = {"WWW-Authenticate": "X-API-Key"}
+    example = "The request has no API key. Send it in the X-API-Key header, or as `Authorization: Bearer KEY`."
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+
+
+class NotFound(Problem):
+    status, code, title = 404, "not-found", "Not Found"
+    example = "The path /nowhere does not exist. See /docs for the paths of this service."
 
 
 class UnknownModel(Problem):
-    status, code, title = 404, "unknown-model", "There is no such model"
-    example = "There is no model 'another'; the only one is three-or-seven."
+    status, code, title = 404, "unknown-model", "Unknown model"
+    example = "There is no model 'another'. Use three-or-seven."
+
+
+class MethodNotAllowed(Problem):
+    status, code, title = 405, "method-not-allowed", "Method Not Allowed"
+    example = "/predict does not support GET. Send POST."
 
 
 class BodyTimeout(Problem):
-    status, code, title = 408, "body-timeout", "The request body came too slowly"
+    status, code, title = 408, "body-timeout", "The request body arrived too slowly"
     example = "The body did not arrive within 30 seconds. Send it faster, or a smaller file."
     headers: Mapping[str, str] = {"Connection": "close"}
 
@@ -56,7 +74,7 @@ class ImageTooLarge(Problem):
 
 class ContentEncoding(Problem):
     status, code, title = 415, "content-encoding", "The request body is compressed"
-    example = "The body is compressed. Send it as it is; images are compressed already."
+    example = "The Content-Encoding is gzip. Send the body without one: images are compressed already."
     headers: Mapping[str, str] = {"Accept-Encoding": "identity"}
 
 
@@ -67,7 +85,7 @@ class ImageFormat(Problem):
 
 class InvalidParameter(Problem):
     status, code, title = 422, "validation", "A parameter is not valid"
-    example = "query.fit: Input should be a valid boolean, unable to interpret input."
+    example = "The query parameter fit is 'maybe'. Send true or false."
 
 
 class BatchTooLarge(Problem):
@@ -82,36 +100,33 @@ class ImageMissing(Problem):
 
 class ImageUnreadable(Problem):
     status, code, title = 422, "image-unreadable", "The image cannot be read"
-    example = "The PNG image is truncated or corrupt. Save it again and send it whole."
+    example = "The PNG image is truncated or corrupt. Save it again and send all of it."
 
 
 class ImageSize(Problem):
     status, code, title = 422, "image-size", "The image does not have the right size"
-    example = (
-        "The image has 29 x 28 pixels. Send one of 28 x 28 pixels, or ask for it to be fitted, with"
-        " ?fit=true in the URL."
-    )
+    example = "The image has 29 x 28 pixels. Send 28 x 28 pixels, or add ?fit=true to the URL to fit other sizes."
 
 
 class ImageBlank(Problem):
-    status, code, title = 422, "image-blank", "The image shows nothing"
+    status, code, title = 422, "image-blank", "The image is blank"
     example = "Nothing stands out from the background. Send an image with a digit in it."
 
 
 class InternalError(Problem):
-    status, code, title = 500, "internal", "The service failed"
-    example = "This is a fault of the service, not of the request. Its log says more beside the request id."
+    status, code, title = 500, "internal", "Internal error"
+    example = "An internal error occurred. The service's log has details under the request id."
 
 
 class Overloaded(Problem):
-    status, code, title = 503, "overloaded", "The service has too much to do"
-    example = "The service has 100 requests in flight. Try again in a second."
+    status, code, title = 503, "overloaded", "The service is overloaded"
+    example = "The service has 100 requests in flight, the maximum. Try again in a second."
     headers: Mapping[str, str] = {"Retry-After": "1"}
 
 
 OF_ROUTES = (Unauthorized, Overloaded)
-"""Errors of every route, except those for health"""
+"""Errors of all routes but health checks."""
 OF_BODIES = (BodyTimeout, BodyTooLarge, ContentEncoding)
-"""Errors of every route that reads a body"""
+"""Errors of routes that read a body."""
 OF_IMAGES = (ImageTooLarge, ImageFormat, ImageUnreadable, ImageSize, ImageBlank)
-"""Errors of an uploaded image"""
+"""Errors of an uploaded image."""

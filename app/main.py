@@ -1,4 +1,4 @@
-"""Wires the application. `python -m app` serves it; so does `uvicorn --factory app.main:create_app`."""
+"""Wiring of the application, for `python -m app` and `uvicorn --factory app.main:create_app`."""
 
 import gc
 import sys
@@ -26,16 +26,16 @@ from app.settings import Settings
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:
-    """Build the application; without settings it reads them from the environment.
+    """Build the application. By default, the settings are read from the environment.
 
-    Raises WeightsError if the weights cannot be used or do not pass the self-test.
+    Raises WeightsError if the weights cannot be used or fail the self-test.
     """
     settings = settings or Settings()
-    threadpool_limits(1)  # BLAS: the matrices are small, and other cores serve other requests
-    cv2.setNumThreads(1)  # its images are small, too
+    threadpool_limits(1)  # BLAS: the matrices are small
+    cv2.setNumThreads(1)  # the images are small
     service = Service(settings, load_tested(settings.weights))
     app = add_tracing(add_middleware(add_fast_path(create_api(service), service), service))
-    gc.freeze()  # a full collection would look at all that lives as long as the process, and stop requests for 50 ms
+    gc.freeze()  # else a full garbage collection visits permanent objects, which takes 50 ms
     return app
 
 
@@ -44,6 +44,7 @@ def create_api(service: Service) -> FastAPI:
     api = Api(
         title="Three or Seven",
         summary="Tells a handwritten 3 from a 7.",
+        description=f"Model version: {service.metadata.version}.",
         version=__version__,
         docs_url=None,
         redoc_url=None,
@@ -56,7 +57,7 @@ def create_api(service: Service) -> FastAPI:
 
 
 def add_middleware(app: ASGIApp, service: Service) -> ASGIApp:
-    """Wrap the application in what every request passes, from the inside out."""
+    """Wrap the application in the middleware of all requests, from the inside out."""
     settings = service.settings
     app = Limits(app, settings.max_body_bytes, settings.body_timeout_seconds, settings.max_in_flight)
     if settings.cors_origins:
@@ -64,7 +65,7 @@ def add_middleware(app: ASGIApp, service: Service) -> ASGIApp:
             app,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type", HEADER, HEADER_LENGTH, REQUEST_ID_HEADER],
+            allow_headers=["Authorization", "Content-Type", HEADER, HEADER_LENGTH, REQUEST_ID_HEADER],
             expose_headers=list(HEADERS),
         )
     return Observability(app, service.metrics, settings.access_log)

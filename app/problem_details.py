@@ -1,6 +1,8 @@
 """Error responses: problem details (RFC 9457), and under /v2 the Open Inference Protocol's `{"error": "..."}`."""
 
+from collections.abc import Mapping
 from http.client import responses
+from reprlib import repr as shortened
 from typing import Any
 
 from fastapi import Request
@@ -10,25 +12,19 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from app.errors import InternalError, InvalidParameter, Problem
+from app.errors import InternalError, InvalidParameter, MethodNotAllowed, NotFound, Problem
 
 REQUEST_ID = "5b14b2ee63c14c8eae0d1ad3c8a6a5d3"
 """Example of a request id."""
 
 
 class ProblemDocument(BaseModel):
-    """Why a request was refused (RFC 9457)."""
+    """A problem with a request (RFC 9457)."""
 
-    type: str = Field(description="stable name of the kind of problem", examples=["/problems/image-format"])
-    title: str = Field(
-        description="the same words for every problem of the type",
-        examples=["The file is not an image of a known format"],
-    )
-    status: int = Field(description="the HTTP status code", examples=[415])
-    detail: str = Field(
-        description="what was wrong and what to do",
-        examples=["The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats."],
-    )
+    type: str = Field(description="path of a page that explains the type", examples=["/problems/image-missing"])
+    title: str = Field(description="summary of the type", examples=["The request holds no image"])
+    status: int = Field(description="HTTP status code", examples=[422])
+    detail: str = Field(description="what was wrong and what to do", examples=["The file is empty. Send an image."])
     instance: str = Field(description="path of the request", examples=["/predict"])
     request_id: str = Field(description="also in the X-Request-ID header and in the log", examples=[REQUEST_ID])
 
@@ -46,8 +42,8 @@ async def refuse(error: Exception, scope: Scope, receive: Receive, send: Send) -
 
 
 async def problem_response(request: Request, error: Exception) -> Response:
-    """Make a problem response, as an exception handler of Starlette."""
-    problem = as_problem(error)
+    """Make a problem response. This is a Starlette exception handler."""
+    problem = as_problem(request, error)
     if speaks_protocol(request.url.path):
         return JSONResponse({"error": problem.detail}, problem.status, problem.headers)
     document = problem_document(problem, request.url.path, request.state.request_id)
@@ -55,38 +51,51 @@ async def problem_response(request: Request, error: Exception) -> Response:
 
 
 HANDLERS: dict[Any, Any] = dict.fromkeys((Problem, HTTPException, RequestValidationError), problem_response)
-"""Exception handlers of the errors that are not faults of the service"""
-
-_EXPLANATIONS = {
-    404: "There is nothing at this path. See /docs for what there is.",
-    405: "This path does not answer this method. See /docs for what it answers.",
-}
+"""Exception handlers of all errors but internal ones."""
 
 
-def as_problem(error: Exception) -> Problem:
-    """Return the problem that describes an exception of the service, of Starlette or of FastAPI."""
+def as_problem(request: Request, error: Exception) -> Problem:
+    """Convert an exception of the service, of Starlette or of FastAPI into a problem."""
+    path = request.url.path
     match error:
         case Problem():
             return error
         case RequestValidationError():
-            errors = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            return InvalidParameter("; ".join(errors) + ".")
-        case HTTPException(status_code=status, detail=detail):
-            title = responses.get(status, "Error")
-            problem = Problem(_EXPLANATIONS.get(status, title) if detail == title else detail)
+            return InvalidParameter(" ".join(map(_explanation, error.errors())))
+        case HTTPException(status_code=404, detail=detail):
+            unknown = f"The path {path} does not exist. See /docs for the paths of this service."
+            return NotFound(unknown if detail == NotFound.title else detail)
+        case HTTPException(status_code=405, headers={"Allow": allowed}):
+            allowed = "GET, HEAD" if allowed == "GET" else allowed  # `app.api.fast_path` answers HEAD as GET
+            supported = allowed.replace(", ", " or ")
+            problem: Problem = MethodNotAllowed(f"{path} does not support {request.method}. Send {supported}.")
+            problem.headers = {"Allow": allowed}
+        case HTTPException(status_code=status, detail=detail, headers=headers):
+            problem, title = Problem(detail), responses.get(status, "Error")
             problem.status, problem.code, problem.title = status, title.lower().replace(" ", "-"), title
-            problem.headers = error.headers or {}
-            return problem
-    return InternalError()
+            problem.headers = headers or {}
+        case _:
+            problem = InternalError()
+    return problem
+
+
+def _explanation(error: Mapping[str, Any]) -> str:
+    """Describe one of Pydantic's validation errors: what was received and what is allowed."""
+    place, *names = error["loc"]
+    if not names:  # of a model validator, such as `Options`
+        return f"{error['msg']}."
+    expected = "true or false" if error["type"] == "bool_parsing" else error.get("ctx", {}).get("expected")
+    advice = f"Send {expected}" if expected else error["msg"]
+    return f"The {place} parameter {'.'.join(map(str, names))} is {shortened(error['input'])}. {advice}."
 
 
 def speaks_protocol(path: str) -> bool:
-    """Whether refusals under this path are the Open Inference Protocol's."""
+    """Whether errors under this path are documents of the Open Inference Protocol."""
     return (path + "/").startswith("/v2/")
 
 
 def problem_document(problem: Problem, instance: str, request_id: str) -> ProblemDocument:
-    """Describe a problem with the request to the path `instance`."""
+    """Make the document of a problem with a request to the path `instance`."""
     return ProblemDocument(
         type=f"/problems/{problem.code}",
         title=problem.title,

@@ -1,4 +1,4 @@
-"""The use cases without HTTP: decode images, classify them, explain a prediction."""
+"""The use cases, independent of HTTP: decode images, classify them, explain a prediction."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -22,13 +22,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 INLINE_BYTES = 4 * 1024
-"""Maximum number of bytes that are processed in the event loop; files of 28 x 28 pixels are smaller"""
+"""Maximum number of bytes that are processed in the event loop. Files of 28 x 28 pixels are smaller."""
 
 IN_THREAD = INLINE_BYTES + 1
-"""Size of work that always runs in the thread"""
+"""Size of work that always runs in the thread."""
 
 INLINE_IMAGES = 16
-"""Number of bytes of pixels that are classified in the time in which one byte of a file is decoded"""
+"""Number of bytes of pixels that are classified in the time of decoding one byte of a file."""
 
 
 class Service:

@@ -1,81 +1,86 @@
-"""What can be set, from the environment (`THREE_OR_SEVEN_PORT=80`) and the command line (`--port 80`)."""
+"""The settings, from the environment (`THREE_OR_SEVEN_PORT=80`) and the command line (`--port 80`)."""
 
+import os
+import re
+from difflib import get_close_matches
+from logging import getLogger
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.classifier.weights import DEFAULT_PATH
 
+PREFIX = "THREE_OR_SEVEN_"
+NOT_SETTINGS = {PREFIX + name for name in ("MNIST", "MIRRORS", "HANDWRITING")}
+"""Environment variables of the training and the tests."""
+
+ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+")
+"""What a browser sends as `Origin`: scheme, host and port."""
+
 
 class Settings(BaseSettings):
-    """Tell handwritten threes from sevens over HTTP. In the environment, --port is THREE_OR_SEVEN_PORT, and so on."""
+    """Tell handwritten threes from sevens over HTTP. Each option can be set in the environment: THREE_OR_SEVEN_PORT."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="THREE_OR_SEVEN_",
-        cli_prog_name="three-or-seven",
-        cli_kebab_case=True,
-        cli_hide_none_type=True,
-        cli_implicit_flags=True,
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
 
-    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every one of this machine")
-    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
-    workers: int = Field(1, ge=1, description="processes; more than there are cores gain nothing")
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 listens on all interfaces")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 chooses a free one")
+    workers: int = Field(1, ge=1, description="number of processes, at most one for each core")
     http: Literal["h11", "httptools"] = Field(
-        "h11",
-        description="parser of HTTP/1.1: h11 bounds the memory of every request; httptools is faster, and right behind"
-        " a proxy that does so",
+        "h11", description="HTTP/1.1 parser: h11 bounds memory; httptools is faster, for use behind a proxy"
     )
-    weights: Path = Field(DEFAULT_PATH, description="the weights file")
-    max_body_bytes: int = Field(
-        12 * 1024 * 1024, ge=1024, description="largest request body; photos of a phone are below 12 MiB"
-    )
-    max_image_pixels: int = Field(
-        50_000_000, ge=784, description="largest image, width times height; decoding takes memory for each pixel"
-    )
-    max_batch: int = Field(64, ge=1, description="most images in one request to /predict/batch")
-    max_in_flight: int = Field(
-        100, ge=1, description="maximum number of requests in flight in a worker; more are refused, and may try again"
-    )
+    weights: Path = Field(DEFAULT_PATH, description="weights file")
+    max_body_bytes: int = Field(12 * 1024 * 1024, ge=1024, description="maximum size of a request body")
+    max_image_pixels: int = Field(50_000_000, ge=784, description="maximum width times height of an image")
+    max_batch: int = Field(64, ge=1, description="maximum number of images in a request to /predict/batch")
+    max_in_flight: int = Field(100, ge=1, description="maximum number of requests in flight in a worker")
     header_timeout_seconds: float = Field(
-        10, gt=0, description="maximum time of a connection without a request in progress; with h11 only"
+        10, gt=0, description="maximum time of a connection without a request in progress, with h11 only"
     )
-    body_timeout_seconds: float = Field(
-        30, gt=0, description="how long a request body may take to arrive; 12 MiB in 30 s are 3.4 Mbit/s"
-    )
+    body_timeout_seconds: float = Field(30, gt=0, description="maximum time in which a request body must arrive")
     drain_seconds: float = Field(
-        1,
-        ge=0,
-        description="how long the service goes on answering after SIGTERM, while it asks clients to go elsewhere;"
-        " longer than a balancer takes to notice",
+        1, ge=0, description="time for which the service answers after SIGTERM, until load balancers notice"
     )
-    graceful_shutdown_seconds: int = Field(10, ge=0, description="how long requests may still take after that")
+    graceful_shutdown_seconds: int = Field(
+        7, ge=0, description="maximum time for requests in flight after the drain; `docker stop` waits for 10 s in all"
+    )
     api_key: SecretStr | None = Field(
-        None,
-        description="clients must send it as X-API-Key; better set in the environment, since others see a command line",
+        None, description="key that clients must send; prefer the environment, as command lines are visible to others"
     )
     cors_origins: Annotated[list[str], NoDecode] = Field(
-        [], description="web pages that may call the service, such as https://example.org; separated by commas"
+        [], description="origins of web pages that may call the service, such as https://example.org"
     )
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
-        "info", description="least level of the service's messages on stderr"
+        "info", description="minimum level of log messages on stderr"
     )
-    access_log: bool = Field(True, description="one line of JSON for each request, on stdout")
+    access_log: bool = Field(True, description="whether to log each request as a line of JSON on stdout")
 
     @field_validator("cors_origins", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        # A browser's Origin has no path, not even its slash.
-        return [origin for part in value.split(",") if (origin := part.strip().rstrip("/"))]
+    def _split(cls, value: str | list[str]) -> list[str]:
+        parts = value.split(",") if isinstance(value, str) else value
+        origins = [origin for part in parts if (origin := part.strip().rstrip("/"))]
+        if wrong := [origin for origin in origins if not ORIGIN.fullmatch(origin)]:
+            message = "'{origin}' is not an origin. Write scheme and host, such as https://example.org"
+            raise PydanticCustomError("origin", message, {"origin": wrong[0]})
+        return origins
 
     @field_validator("api_key")
     @classmethod
     def _not_empty(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value():
-            raise PydanticCustomError("empty", "It is empty. Give it a value, or leave it out to let everybody in")
+            raise PydanticCustomError("empty", "The key is empty. Set one, or omit it to serve without a key")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _report_unknown_variables(cls, values: object) -> object:
+        known = [PREFIX + name.upper() for name in cls.model_fields]
+        for name in sorted(name for name in os.environ if name.upper().startswith(PREFIX)):
+            if name.upper() not in {*known, *NOT_SETTINGS}:
+                [nearest] = get_close_matches(name.upper(), known, n=1, cutoff=0)
+                getLogger("uvicorn.error").warning("%s is not a setting. Did you mean %s?", name, nearest)
+        return values

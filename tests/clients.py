@@ -1,4 +1,4 @@
-"""Clients that keep asking while something happens to the service."""
+"""Clients that send requests continuously."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ PATIENCE_SECONDS = 60
 
 
 class Clients:
-    """Clients that send one request after the other, on a connection each that is kept alive, or on a new one."""
+    """Clients that send one request after the other, each on a persistent connection or on new ones."""
 
     def __init__(self, url: str, count: int = COUNT, keep_alive: bool = True) -> None:
         self._address = url.removeprefix("http://")
@@ -24,9 +24,9 @@ class Clients:
         self._lock = threading.Lock()
         self.outcomes: Counter[str] = Counter()
         self.versions: Counter[str] = Counter()
-        """Of the model that answered"""
+        """Number of responses by model version."""
         self.refused = 0
-        """Clients that ended because the connection was refused"""
+        """Number of clients that ended since the connection was refused."""
 
     def _run(self) -> None:
         connection = http.client.HTTPConnection(self._address, timeout=PATIENCE_SECONDS)
@@ -39,7 +39,7 @@ class Clients:
                 version = json.loads(answer)["model"]["version"] if outcome == "200" else ""
                 if not self._keep_alive:
                     connection.close()
-            except ConnectionRefusedError:  # no request was lost
+            except ConnectionRefusedError:  # no request was sent
                 self.refused += 1
                 return
             except (OSError, http.client.HTTPException) as error:

@@ -1,4 +1,4 @@
-"""What tests of every part share."""
+"""Fixtures and constants of all tests."""
 
 import io
 import os
@@ -26,24 +26,24 @@ HEALTH = [
     *("/livez", "/readyz", "/health", "/metrics", "/v2/health/live", "/v2/health/ready"),
     *(f"{_MODEL}/ready", f"{_MODEL}/versions/{load(DEFAULT_PATH).metadata.version}/ready"),
 ]
-"""What needs no API key, and is answered when nothing else is."""
+"""Paths that need no API key and are not subject to `max_in_flight`."""
 
 
 def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    """A file, by Pillow's encoder."""
+    """Encode an image with Pillow."""
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 def pytest_configure() -> None:
-    """Limit BLAS to one thread: threads of several test processes on the same cores wait for each other."""
+    """Limit BLAS to one thread, since several test processes share the cores."""
     threadpool_limits(1)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Under CI a test that is skipped has failed."""
+    """Fail skipped tests under CI."""
     report = yield
     if report.skipped and os.environ.get("CI") == "true":
         report.outcome = "failed"
@@ -67,7 +67,7 @@ def others() -> Digits:
 
 @pytest.fixture(scope="session")
 def mnist_folder() -> Path:
-    """A folder with the whole of MNIST."""
+    """A folder with all of MNIST."""
     folder = Path(os.environ.get("THREE_OR_SEVEN_MNIST") or pooch.os_cache("three-or-seven"))
     try:
         load_mnist(folder)
@@ -78,7 +78,7 @@ def mnist_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def mnist(mnist_folder: Path) -> Mnist:
-    """The whole of MNIST."""
+    """All of MNIST."""
     return load_mnist(mnist_folder)
 
 
@@ -98,7 +98,7 @@ def client(default_server: Server) -> Iterator[httpx2.Client]:
 
 @pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """The service with the options of the module: its constant OPTIONS."""
+    """The service with the command-line options in the module's constant OPTIONS."""
     with serve(*request.module.OPTIONS) as server:
         yield server
     assert "Traceback" not in "".join(server.log)

@@ -1,4 +1,4 @@
-"""The service as users run it: another process, a real socket."""
+"""Running the service in another process, on a real socket."""
 
 import os
 import re
@@ -25,23 +25,23 @@ class Server:
     log: list[str]
 
     def connect(self, timeout: float = 30) -> socket.socket:
-        """A connection, for what no HTTP client would send."""
+        """Open a connection, for requests that HTTP clients do not send."""
         host, port = self.url.removeprefix("http://").split(":")
         return socket.create_connection((host, int(port)), timeout)
 
     def exchange(self, request: bytes) -> bytes:
-        """Send a request byte for byte, and read until the server closes the connection."""
+        """Send bytes, and read until the server closes the connection."""
         with self.connect() as connection:
             connection.sendall(request)
             return until_closed(connection)
 
     def peak_memory(self) -> int:
-        """Bytes that were resident at most."""
+        """Return the peak of the resident memory in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
     def stop(self) -> int:
-        """Ask it to stop, and return its exit code."""
+        """Send SIGTERM, and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=START_SECONDS)
 
@@ -53,7 +53,7 @@ def serve(
     directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    """Run `python -m app`, or another program of Python's, on a free port until the block ends."""
+    """Run `python -m app`, or another Python program, on a free port during the block."""
     command = [sys.executable, *program, "--port", "0", *arguments]
     process = subprocess.Popen(
         command,
@@ -78,10 +78,10 @@ def serve(
         assert address, f"{command} did not start:\n{''.join(log)}"
         until_listening(address)
         reader = threading.Thread(target=log.extend, args=[process.stdout])
-        reader.start()  # or a full pipe would stop the service
+        reader.start()  # else a full pipe blocks the service
         yield Server(address, process, log)
     finally:
-        process.send_signal(signal.SIGINT)  # as SIGTERM, but without `drain_seconds`
+        process.send_signal(signal.SIGINT)  # shuts down without a drain
         process.wait(timeout=START_SECONDS)
         if address:
             reader.join()
@@ -89,7 +89,7 @@ def serve(
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + START_SECONDS
     while not condition():
         assert time.monotonic() < deadline
@@ -97,7 +97,7 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def until_listening(address: str) -> None:
-    """With several workers the address is logged before the first of them listens."""
+    """Wait until the server listens. With several workers the address is logged earlier."""
     host, port = address.removeprefix("http://").split(":")
     deadline = time.monotonic() + START_SECONDS
     while True:
@@ -109,7 +109,7 @@ def until_listening(address: str) -> None:
 
 
 def until_closed(connection: socket.socket) -> bytes:
-    """All that comes until the server ends the connection."""
+    """Receive until the server closes the connection."""
     answer = b""
     while part := connection.recv(65_536):
         answer += part

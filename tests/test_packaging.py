@@ -1,4 +1,4 @@
-"""What users install: the wheel and the lock file."""
+"""The wheel and the lock file."""
 
 import re
 import subprocess
@@ -16,8 +16,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
 
 
-def test_wheel_serves_from_another_directory(tmp_path: Path) -> None:
-    """Its code and weights, with the dependencies of this environment; `.ci/run` installs those in a new one."""
+def test_wheel(tmp_path: Path) -> None:
+    """Install the wheel without dependencies, and serve from another directory."""
     wheels, elsewhere = tmp_path / "wheels", tmp_path / "elsewhere"
     for command in (["wheel", "--wheel-dir", wheels, ROOT], ["install", "--no-index", "--target", elsewhere]):
         pip = [sys.executable, "-m", "pip", *map(str, [*command, "--no-deps", *wheels.glob("*.whl")])]
@@ -28,7 +28,7 @@ def test_wheel_serves_from_another_directory(tmp_path: Path) -> None:
 
 
 def test_lock_file() -> None:
-    """It pins every run-time dependency, each with hashes, and names no address."""
+    """It pins all run-time dependencies with hashes, and has no URLs."""
     assert "://" not in LOCK
     pins: dict[str, list[str]] = {}
     pattern = r"^(\S+)==(\S+)(?: ;[^\n]*?)? \\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+"

@@ -1,4 +1,4 @@
-"""The README says what is true."""
+"""Examples, tables and figures of the README."""
 
 import json
 import re
@@ -22,14 +22,14 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def test_the_first_two_blocks_are_one_line_each() -> None:
+def test_quickstart_commands() -> None:
     serve, test = blocks("sh")[:2]
     assert serve.count("\n") == test.count("\n") == 1
     assert serve.endswith("python -m app\n")
     assert test.endswith("python -m pytest\n")
 
 
-def test_the_exchanges_are_true(client: httpx2.Client) -> None:
+def test_curl_examples(client: httpx2.Client) -> None:
     exchanges = re.findall(r"^```sh\n(curl [^\n]*)\n```\n\n```json\n(.*?)```$", README, re.MULTILINE | re.DOTALL)
     assert len(exchanges) >= 3
     for command, output in exchanges:
@@ -43,14 +43,14 @@ def test_the_exchanges_are_true(client: httpx2.Client) -> None:
 
 
 def leaves(node: Any, path: str = "") -> dict[str, Any]:
-    """Every value in a JSON document by its path; a request's id is another each time."""
+    """Return the values of a JSON document by path; of request ids, the type."""
     if not isinstance(node, dict | list):
         return {path: type(node) if path.endswith("request_id") else node}
     children = node.items() if isinstance(node, dict) else enumerate(node)
     return {leaf: value for name, child in children for leaf, value in leaves(child, f"{path}/{name}").items()}
 
 
-def test_the_programs_run(client: httpx2.Client) -> None:
+def test_python_examples(client: httpx2.Client) -> None:
     printed = []
     for program in blocks("python"):
         program = program.replace("127.0.0.1:8000", client.base_url.netloc.decode())
@@ -62,13 +62,13 @@ def test_the_programs_run(client: httpx2.Client) -> None:
 
 
 def table(heading: str) -> list[list[str]]:
-    """The rows of the table under a heading, without its two first lines."""
+    """Return the rows of the table under a heading, without its header."""
     section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
-def test_every_setting_is_documented_with_its_default() -> None:
+def test_settings_table() -> None:
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     defaults["weights"] = f"`{DEFAULT_PATH.relative_to(ROOT)}`"
     assert {name.strip("`"): default for name, default, _ in table("Settings")} == {
@@ -77,12 +77,12 @@ def test_every_setting_is_documented_with_its_default() -> None:
     }
 
 
-def test_every_problem_is_documented() -> None:
+def test_problems_table() -> None:
     documented = [(int(status), code.strip("`")) for status, code, _ in table("Ask it")]
     assert documented == [(problem.status, problem.code) for problem in Problem.__subclasses__()]
 
 
-def test_the_figures_are_those_of_the_weights() -> None:
+def test_error_rates() -> None:
     figures = load(DEFAULT_PATH).metadata.metrics["test"]
     confident = round(figures["others"] * figures["others_confident"])
     text = " ".join(README.split())

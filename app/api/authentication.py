@@ -1,34 +1,39 @@
-"""The API key, if the service wants one."""
+"""The API key, if one is set."""
 
 import secrets
 from collections.abc import Sequence
-from typing import Annotated
 
-from fastapi import Security
-from fastapi.params import Depends
-from fastapi.security import APIKeyHeader
+from fastapi import Depends, Request, Security, params
+from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import SecretStr
+from starlette.datastructures import Headers
 
 from app.errors import Unauthorized
 
 HEADER = "X-API-Key"
+SCHEMES = (APIKeyHeader(name=HEADER, auto_error=False), HTTPBearer(auto_error=False))
+"""Ways to send the key, for the OpenAPI schema."""
 
 
-def authorize(api_key: SecretStr | None, sent: str | None) -> None:
-    """Raise Unauthorized unless the key was sent, or none is wanted."""
+def authorize(api_key: SecretStr | None, headers: Headers) -> None:
+    """Raise Unauthorized unless no key is required, or one of the two headers has it."""
     if api_key is None:
         return
-    # A header's bytes are decoded as Latin-1. The comparison takes as long for a near miss as for a far one.
-    if not secrets.compare_digest((sent or "").encode("latin-1"), api_key.get_secret_value().encode()):
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    sent = headers.get(HEADER) or (token.strip() if scheme.lower() == "bearer" else "")
+    if not sent:
         raise Unauthorized
+    # Header bytes are decoded as Latin-1. The time of the comparison does not depend on the position of the difference.
+    if not secrets.compare_digest(sent.encode("latin-1"), api_key.get_secret_value().encode()):
+        raise Unauthorized("The API key is wrong. Send the service's key in X-API-Key or `Authorization: Bearer KEY`.")
 
 
-def guard(api_key: SecretStr | None) -> Sequence[Depends]:
-    """What a guarded route depends on: nothing without a key, and so the OpenAPI schema names none either."""
+def guard(api_key: SecretStr | None) -> Sequence[params.Depends]:
+    """Return the dependencies of a route that requires the key; none if no key is set."""
     if api_key is None:
         return []
 
-    async def check(sent: Annotated[str | None, Security(APIKeyHeader(name=HEADER, auto_error=False))]) -> None:
-        authorize(api_key, sent)
+    async def check(request: Request) -> None:
+        authorize(api_key, request.headers)
 
-    return [Security(check)]
+    return [*(Security(scheme) for scheme in SCHEMES), Depends(check)]

@@ -10,17 +10,17 @@ from starlette.responses import Response
 from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.authentication import HEADER, authorize
+from app.api.authentication import authorize
 from app.api.routes.predict import answer_batch, answer_one
 from app.api.v2.routes import INFER_PATHS, answer_inference
 from app.problem_details import HANDLERS, refuse
 from app.service import Service
 
 Answer: TypeAlias = Callable[[Request, bool], Awaitable[Response]]
-"""Makes the response to a request, from the request and `fit`"""
+"""Function that makes the response to a request, with `fit` as its second argument."""
 
 FITS = {b"": False, b"fit=false": False, b"fit=true": True}
-"""Values of `fit` by the query string, for the queries that need no validation"""
+"""Query strings of the fast path, with their value of `fit`."""
 
 
 class FastRoute(Route):
@@ -42,7 +42,7 @@ class FastEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             request = Request(scope, receive)
-            authorize(self._api_key, request.headers.get(HEADER))
+            authorize(self._api_key, request.headers)
             response = await self._answer(request, FITS[scope["query_string"]])
         except tuple(HANDLERS) as error:
             return await refuse(error, scope, receive, send)

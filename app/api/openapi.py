@@ -1,13 +1,19 @@
-"""Parts of the OpenAPI schema in addition to the models: headers, errors, examples."""
+"""The OpenAPI schema: its route, and headers, errors and examples in addition to the models."""
 
 from collections.abc import Sequence
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 from pydantic import BaseModel
-from starlette.responses import JSONResponse
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.staticfiles import NotModifiedResponse
 
 from app.api.v2.codec import HEADER_LENGTH
 from app.api.v2.schemas import InferenceError
@@ -17,12 +23,12 @@ from app.preprocessing.decode import DigitImage, read_digit
 from app.problem_details import REQUEST_ID, ProblemDocument, ProblemResponse, problem_document, speaks_protocol
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
-"""By status"""
+"""Descriptions of responses by status."""
 
 REQUEST_ID_HEADER = "X-Request-ID"
 
 SAMPLE = Path(__file__).parents[1] / "static" / "samples" / "7.png"
-"""The image of the examples."""
+"""Image of the examples."""
 
 
 def _header(description: str, example: str, required: bool = False) -> dict[str, Any]:
@@ -30,36 +36,48 @@ def _header(description: str, example: str, required: bool = False) -> dict[str,
 
 
 HEADERS = {
-    REQUEST_ID_HEADER: _header("id of the request, the caller's if it sent a sane one", REQUEST_ID, True),
-    "Retry-After": _header("seconds after which to try again", "1"),
-    "WWW-Authenticate": _header("the header in which the API key is wanted", "X-API-Key"),
-    "Accept-Encoding": _header("the encoding in which the body is wanted", "identity"),
-    HEADER_LENGTH: _header("bytes of the body that are JSON, if binary tensors follow", "331"),
+    REQUEST_ID_HEADER: _header("id of the request: the client's, if it is valid", REQUEST_ID, True),
+    "Retry-After": _header("seconds after which to retry", "1"),
+    "WWW-Authenticate": _header("authentication scheme for the API key, beside X-API-Key", "Bearer"),
+    "Accept-Encoding": _header("supported encodings of the request body", "identity"),
+    HEADER_LENGTH: _header("size of the JSON in bytes, if binary tensors follow it", "331"),
 }
-"""Response headers in addition to HTTP's own"""
+"""Headers that the schema describes."""
 
 
 class Api(FastAPI):
-    """An application whose OpenAPI schema describes the header that every response has."""
+    """A FastAPI application with summaries from docstrings, and the request id in the description of each response."""
+
+    def setup(self) -> None:
+        """Serve the schema compressed and with an ETag, in place of FastAPI's route."""
+        self.router.routes.append(Route("/openapi.json", self._document, middleware=[Middleware(GZipMiddleware)]))
+
+    async def _document(self, request: Request) -> Response:
+        response = JSONResponse(self.openapi(), headers={"Cache-Control": "no-cache"})
+        response.headers["ETag"] = f'"{sha256(response.body).hexdigest()}"'
+        unchanged = request.headers.get("If-None-Match") == response.headers["ETag"]
+        return NotModifiedResponse(response.headers) if unchanged else response
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema:
             return self.openapi_schema
         schema = super().openapi()
-        operations = [operation for path in schema["paths"].values() for operation in path.values()]
-        for response in (response for operation in operations for response in operation["responses"].values()):
-            response.setdefault("headers", {})[REQUEST_ID_HEADER] = HEADERS[REQUEST_ID_HEADER]
+        for operation in (operation for path in schema["paths"].values() for operation in path.values()):
+            summary, _, operation["description"] = operation["description"].partition("\n\n")
+            operation["summary"] = summary.rstrip(".")
+            for response in operation["responses"].values():
+                response.setdefault("headers", {})[REQUEST_ID_HEADER] = HEADERS[REQUEST_ID_HEADER]
         return schema
 
 
 def shown(answer: Any) -> dict[str, Any]:
-    """Describe a response by an example, which Swagger UI shows."""
+    """Describe a response by an example."""
     document = answer.model_dump() if isinstance(answer, BaseModel) else answer
     return {"content": {"application/json": {"example": document}}}
 
 
 def problem_responses(path: str, *problems: type[Problem]) -> Responses:
-    """Describe the error responses of a route: these, and that of an internal error."""
+    """Describe the error responses of a route, including internal errors."""
     kinds: Sequence[type[Problem]] = (*problems, InternalError)
     statuses = sorted({kind.status for kind in kinds})
     return {status: _refusal(path, [kind for kind in kinds if kind.status == status]) for status in statuses}
@@ -87,7 +105,7 @@ def sample() -> DigitImage:
 
 @cache
 def inlined(model: type[BaseModel]) -> dict[str, Any]:
-    """Make the JSON schema of a model, with its references resolved: an OpenAPI document has no place for `$defs`."""
+    """Make the JSON schema of a model, with its references resolved, since OpenAPI has no `$defs` in operations."""
     schema = model.model_json_schema()
     parts = schema.pop("$defs", {})
 

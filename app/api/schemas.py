@@ -1,8 +1,8 @@
-"""What the service answers, as Swagger UI shows it."""
+"""The response documents."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,11 +12,15 @@ from app.preprocessing.decode import DigitImage
 from app.problem_details import ProblemDocument
 
 PROBABILITY_DECIMALS = 6
-"""float32 resolves no more than seven just below 1, and the last of them is rounding."""
+"""Number of decimals in responses: float32 has about seven below 1, and the last one is rounding error."""
+
+
+Images: TypeAlias = Sequence[DigitImage | ProblemDocument]
+"""The images of a batch, or the problems with them."""
 
 
 class CropInfo(BaseModel):
-    """Where the digit was found in the upright image, in pixels."""
+    """Bounding box of the digit in the upright image, in pixels."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -27,22 +31,20 @@ class CropInfo(BaseModel):
 
 
 class ImageInfo(BaseModel):
-    """What was found in the upload and done to it."""
+    """Properties of the upload and of its preprocessing."""
 
     model_config = ConfigDict(from_attributes=True)
 
     format: str = Field(description="PNG, JPEG, WEBP, BMP or GIF", examples=["PNG"])
     width: int = Field(description="in pixels, as uploaded", examples=[28])
     height: int = Field(description="in pixels, as uploaded", examples=[28])
-    inverted: bool = Field(description="whether the ink was darker than its ground", examples=[False])
+    inverted: bool = Field(description="whether the digit was darker than its background", examples=[False])
     fitted: bool = Field(description="whether the digit was found, scaled and centred", examples=[False])
-    crop: CropInfo | None = Field(
-        default=None, description="where the digit was found, if it was fitted", examples=[None]
-    )
+    crop: CropInfo | None = Field(None, description="bounding box of the digit, if it was fitted", examples=[None])
 
 
 class ModelInfo(BaseModel):
-    """Which weights answered."""
+    """Name and version of the model."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -51,22 +53,19 @@ class ModelInfo(BaseModel):
 
 
 class PredictionFields(BaseModel):
-    """The answer for one image."""
+    """The prediction for one image."""
 
     digit: int = Field(description="the likelier of 3 and 7", examples=[7])
-    probabilities: dict[str, float] = Field(
-        description='of "3" and of "7", 0 to 1', examples=[{"3": 0.0004, "7": 0.9996}]
-    )
+    probabilities: dict[str, float] = Field(description="0 to 1, by digit", examples=[{"3": 0.0004, "7": 0.9996}])
     confident: bool = Field(
-        description="whether the likelier digit's probability reaches the model's threshold, and `fit` left out no"
-        " second digit or letter",
+        description="whether the probability reaches the model's threshold and `fit` found no second digit or letter",
         examples=[True],
     )
     image: ImageInfo
 
     @classmethod
     def of(cls, prediction: Prediction, image: DigitImage, **more: Any) -> Self:
-        """Describe the prediction for an image. The inner models are made from the attributes of these objects."""
+        """Describe the prediction for an image. Pydantic makes the inner models from the objects' attributes."""
         three, seven = prediction.probabilities
         return cls(
             digit=prediction.digit,
@@ -78,50 +77,50 @@ class PredictionFields(BaseModel):
 
 
 class PredictionResponse(PredictionFields):
-    """The answer for one image, and who gave it."""
+    """The prediction for one image, and the model that made it."""
 
     model: ModelInfo
 
 
 class BatchEntry(BaseModel):
-    """The answer for one image of a batch, or why there is none."""
+    """The prediction for one image of a batch, or the problem with it."""
 
+    index: int = Field(description="position of the image in the form, from 0", examples=[0])
+    filename: str | None = Field(None, description="as sent in the form", examples=["seven.png"])
     prediction: PredictionFields | None = None
     problem: ProblemDocument | None = None
 
 
 class BatchResponse(BaseModel):
-    """The answers, in the order of the images. One bad image does not affect the others."""
+    """The predictions, in the order of the images. An unreadable image does not affect the others."""
 
     predictions: list[BatchEntry]
     model: ModelInfo
 
     @classmethod
-    def of(cls, predictions: Predictions, images: Sequence[DigitImage | ProblemDocument], metadata: Metadata) -> Self:
-        """Describe the predictions for those images that were read, and the problems with the others."""
-        answers = predictions.each()
-        entries = [
-            BatchEntry(problem=image)
-            if isinstance(image, ProblemDocument)
-            else BatchEntry(prediction=PredictionFields.of(next(answers), image))
-            for image in images
-        ]
+    def of(cls, predictions: Predictions, images: Images, names: Sequence[str | None], metadata: Metadata) -> Self:
+        """Describe the predictions for the images that were read, and the problems with the others."""
+        remaining = predictions.each()
+        entries = [BatchEntry(index=index, filename=name) for index, name in enumerate(names)]
+        for entry, image in zip(entries, images, strict=True):
+            if isinstance(image, ProblemDocument):
+                entry.problem = image
+            else:
+                entry.prediction = PredictionFields.of(next(remaining), image)
         return cls(predictions=entries, model=metadata)
 
 
 class ModelCard(ModelInfo):
-    """What the weights file says of itself, and the figures that `evaluate` found."""
+    """The metadata of the weights file, with the metrics of `evaluate`."""
 
     digits: list[int] = Field(examples=[[3, 7]])
-    architecture: list[int] = Field(
-        description="units of each layer, from the inputs to the outputs", examples=[[784, 512, 256, 2]]
-    )
-    parameters: int = Field(description="how many weights and biases", examples=[533762])
-    threshold: float = Field(description="least probability of the likelier digit that is `confident`", examples=[0.8])
-    sha256: str = Field(description="of the weights file")
-    training: dict[str, Any] = Field(description="settings of the run that made the weights, and library versions")
+    architecture: list[int] = Field(description="units of each layer, inputs first", examples=[[784, 512, 256, 2]])
+    parameters: int = Field(description="number of weights and biases", examples=[533762])
+    threshold: float = Field(description="minimum probability of a `confident` prediction", examples=[0.8])
+    sha256: str = Field(description="SHA-256 of the weights file")
+    training: dict[str, Any] = Field(description="settings and library versions of the training run")
     data: dict[str, str] = Field(description="SHA-256 of each uncompressed file of the training data")
-    metrics: dict[str, dict[str, Any]] = Field(description="figures on validation and test images")
+    metrics: dict[str, dict[str, Any]] = Field(description="metrics on validation and test images")
 
     @classmethod
     def of(cls, weights: Weights) -> "ModelCard":
@@ -133,6 +132,6 @@ class ModelCard(ModelInfo):
 
 
 class Health(BaseModel):
-    """How the service is."""
+    """The state of the service."""
 
     status: str = Field(examples=["ready"])

@@ -1,7 +1,7 @@
-"""Which pixels spoke for which digit: gradient x input.
+"""Attribution of a prediction to pixels: gradient x input.
 
-The gradient of the difference of the two logits, times the input (Shrikumar, Greenside and Kundaje 2017, who compare it
-with their own): the first-order share of each pixel in the answer. Where there is no ink there is no share.
+The gradient of the difference of the two logits, times the input (Shrikumar, Greenside and Kundaje 2017): the
+first-order contribution of each pixel. The contribution of the background is 0.
 """
 
 import numpy as np
@@ -10,9 +10,9 @@ from app.classifier.network import Array, Parameters, forward
 
 
 def attribution(parameters: Parameters, inputs: Array) -> Array:
-    """Shares (n, inputs) of each input in z_7 - z_3: above 0 it spoke for 7, below 0 for 3.
+    """Contributions (n, inputs) of each input to z_7 - z_3: positive ones are evidence for 7, negative ones for 3.
 
-    inputs: (n, inputs of the first layer). The chain rule goes back layer by layer, as in training:
+    inputs: (n, inputs of the first layer). The chain rule is applied layer by layer, as in training:
     delta_l = (delta_{l+1} W_{l+1}^T) a_l (1 - a_l), down to the inputs.
     """
     activations = forward(parameters, inputs)

@@ -1,7 +1,4 @@
-"""A multilayer perceptron: sigmoid hidden layers, softmax output.
-
-Depth is data: `Parameters` holds a (W, b) for each layer, and nothing here counts layers.
-"""
+"""A multilayer perceptron of any depth: sigmoid hidden layers, softmax output."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
@@ -25,12 +22,12 @@ Parameters: TypeAlias = tuple[Layer, ...]
 
 
 def forward(parameters: Parameters, inputs: Array, out: Sequence[Array] | None = None) -> list[Array]:
-    """Run the network and keep what every layer answered.
+    """Run the network and return the activations of all layers.
 
     inputs: (n, inputs of the first layer).
-    out: one (n, outputs) array for each layer to write in, so that a training loop allocates nothing.
+    out: an (n, outputs) array for each layer to write to, so that a training loop allocates no memory.
     Returns the activations [a_0, a_1, ..., z]: the inputs, each hidden layer's activations (0 to 1),
-    and the output layer's logits. `softmax` makes probabilities of the logits.
+    and the output layer's logits, which `softmax` turns into probabilities.
     """
     activations = [inputs]
     last = len(parameters) - 1
@@ -42,7 +39,7 @@ def forward(parameters: Parameters, inputs: Array, out: Sequence[Array] | None =
 
 
 def sigmoid(z: Array, out: Array | None = None) -> Array:
-    """1 / (1 + e^-z), elementwise. Where e^-z overflows to infinity the answer is the limit, 0."""
+    """1 / (1 + e^-z), elementwise. Where e^-z overflows to infinity, the result is the limit, 0."""
     with np.errstate(over="ignore"):
         a = np.exp(np.negative(z, out=out), out=out)
     a += 1

@@ -1,4 +1,4 @@
-"""The weights file: parameters as safetensors, and in its metadata one JSON document that says what they are."""
+"""The weights file: parameters as safetensors, described by a JSON document in its metadata."""
 
 import hashlib
 import json
@@ -17,32 +17,35 @@ from app.classifier.network import Layer, Parameters
 from app.classifier.pixels import DIGITS, PIXELS
 
 DEFAULT_PATH = Path(__file__).resolve().parents[2] / "weights" / "three-or-seven.safetensors"
-"""Beside the `app` package: in a checkout, in an installed wheel and in the image alike."""
+"""Beside the `app` package, in a checkout, a wheel and the image."""
 
 FORMAT_VERSION = 1
 METADATA_KEY = "three-or-seven"
+ADVICE = (
+    "Choose another with --weights, or make the default: `git restore weights` or `python -m model_training train`."
+)
 
 
 class WeightsError(Exception):
-    """The weights file cannot be used. The message is one sentence that names the file and the reason."""
+    """The weights file cannot be used. The message names the file and the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """What the weights file says of itself."""
+    """The metadata of a weights file."""
 
     name: str = "three-or-seven"
     version: str
     architecture: tuple[int, ...]
     """Units of each layer, from the inputs to the outputs."""
     threshold: float
-    """The least probability of the likelier digit that counts as confident, 0.5 to 1."""
+    """Minimum probability of a confident prediction, 0.5 to 1."""
     training: dict[str, Any] = field(default_factory=dict)
-    """Settings, seed and library versions of the run that made the weights."""
+    """Settings, seed and library versions of the training run."""
     data: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the uncompressed contents of each data file."""
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Figures on the `validation` and `test` images."""
+    """Metrics on the `validation` and `test` images."""
     digits: tuple[int, ...] = DIGITS
     format_version: int = FORMAT_VERSION
 
@@ -54,14 +57,14 @@ class Weights:
     parameters: Parameters
     metadata: Metadata
     sha256: str
-    """Of the whole file, in hexadecimal."""
+    """SHA-256 of the file, in hexadecimal."""
 
 
 def load(path: Path) -> Weights:
     """Read and check a weights file.
 
-    Raises WeightsError if it is missing, unreadable, of another format version or for other digits,
-    or if shapes, dtypes or values are not what its architecture says.
+    Raises WeightsError if it cannot be read, has another format version or other digits, or if shapes, dtypes or
+    values do not match its architecture.
     """
     try:
         content = path.read_bytes()
@@ -70,16 +73,17 @@ def load(path: Path) -> Weights:
         parameters = _to_parameters(tensors, metadata.architecture)
         _check(parameters, metadata)
     except OSError as error:
-        raise WeightsError(f"Cannot use the weights file {path}: {error.strerror}.") from error
-    except (SafetensorError, ValueError, TypeError, RecursionError) as error:
+        raise WeightsError(f"Cannot use the weights file {path}: {error.strerror}. {ADVICE}") from error
+    except (SafetensorError, KeyError) as error:  # KeyError: a data type that NumPy does not have
+        reason = f"it is truncated, or no safetensors file for NumPy ({error})"
+        raise WeightsError(f"Cannot use the weights file {path}: {reason}. {ADVICE}") from error
+    except (ValueError, TypeError, RecursionError) as error:
         raise WeightsError(f"Cannot use the weights file {path}: {error}.") from error
-    except KeyError as error:
-        raise WeightsError(f"Cannot use the weights file {path}: it holds tensors of the type {error}.") from error
     return Weights(parameters, metadata, hashlib.sha256(content).hexdigest())
 
 
 def save(path: Path, parameters: Parameters, metadata: Metadata) -> None:
-    """Write a weights file, whole or not at all: whatever goes wrong, the earlier one stays as it was.
+    """Write a weights file atomically: if it fails, the earlier file remains.
 
     Raises ValueError if `load` would refuse the result, OSError if it cannot be written.
     """
@@ -105,9 +109,9 @@ def _read_metadata(content: bytes) -> Metadata:
         raise ValueError(f"its metadata has no object {METADATA_KEY!r}")
     for name, kind in _REQUIRED.items():
         if not isinstance(fields.get(name), kind):
-            raise ValueError(f"its metadata has no proper {name!r}")
+            raise ValueError(f"its metadata has no valid {name!r}")
     if fields["format_version"] != FORMAT_VERSION:
-        raise ValueError(f"its format version is {fields['format_version']}, and this program reads {FORMAT_VERSION}")
+        raise ValueError(f"its format version is {fields['format_version']}, not {FORMAT_VERSION}")
     return Metadata(**fields | {name: tuple(fields[name]) for name in ("architecture", "digits")})
 
 
@@ -124,20 +128,20 @@ def _to_tensors(parameters: Parameters) -> dict[str, NDArray[Any]]:
 
 def _to_parameters(tensors: dict[str, NDArray[Any]], architecture: tuple[int, ...]) -> Parameters:
     layers = range(len(architecture) - 1)
-    wanted = {f"{index}.{name}" for index in layers for name in Layer._fields}
-    if set(tensors) != wanted:
-        raise ValueError(f"it holds the tensors {sorted(tensors)}, not {sorted(wanted)}")
+    expected = {f"{index}.{name}" for index in layers for name in Layer._fields}
+    if set(tensors) != expected:
+        raise ValueError(f"it has the tensors {sorted(tensors)}, not {sorted(expected)}")
     return tuple(Layer(tensors[f"{index}.W"], tensors[f"{index}.b"]) for index in layers)
 
 
 def _check(parameters: Parameters, metadata: Metadata) -> None:
     units = metadata.architecture
     if metadata.digits != DIGITS:
-        raise ValueError(f"it tells the digits {metadata.digits} apart, not {DIGITS}")
+        raise ValueError(f"its digits are {metadata.digits}, not {DIGITS}")
     if not 0.5 <= metadata.threshold <= 1:
         raise ValueError(f"its threshold {metadata.threshold} is not in the range 0.5 to 1")
     if (units[:1], units[-1:]) != ((PIXELS,), (len(DIGITS),)):
-        raise ValueError(f"its architecture {units} does not lead from 784 pixels to 2 digits")
+        raise ValueError(f"its architecture {units} does not have 784 inputs and 2 outputs")
     if len(parameters) != len(units) - 1:
         raise ValueError(f"it has {len(parameters)} layers, and its architecture is {units}")
     for index, (W, b) in enumerate(parameters):
@@ -145,6 +149,6 @@ def _check(parameters: Parameters, metadata: Metadata) -> None:
         if (W.shape, b.shape) != (weights, biases):
             raise ValueError(f"its layer {index} has the shapes {W.shape} and {b.shape}, not {weights} and {biases}")
         if not W.dtype == b.dtype == np.float32:
-            raise ValueError(f"its layer {index} is of {W.dtype} and {b.dtype}, not float32")
+            raise ValueError(f"its layer {index} has the types {W.dtype} and {b.dtype}, not float32")
         if not (np.isfinite(W).all() and np.isfinite(b).all()):
             raise ValueError(f"its layer {index} has values that are not finite")

@@ -46,7 +46,7 @@ class Limits:
             return await self._app(scope, receive, send)
         if self._in_flight >= self._max_in_flight and not EXEMPT.fullmatch(scope["path"]):
             await asyncio.sleep(REFUSAL_SECONDS)
-            detail = f"The service has {self._max_in_flight} requests in flight. Try again in a second."
+            detail = f"The service has {self._max_in_flight} requests in flight, the maximum. Try again in a second."
             return await refuse(Overloaded(detail), scope, receive, send)
         body = _Body(self, scope, receive)
         self._in_flight += 1

@@ -1,4 +1,4 @@
-"""From uploaded bytes to the 28 x 28 pixels that the network reads: light ink on a dark ground."""
+"""Decoding of uploads to 28 x 28 pixels: light digits on a dark background."""
 
 import re
 from io import BytesIO
@@ -22,19 +22,19 @@ from app.preprocessing.fit import fit as fit_digit
 from app.preprocessing.polarity import Grey, Ink, light_on_dark
 
 BAND = 16
-"""Rows of the reduced image that are made at a time."""
+"""Number of rows of the reduced image that are computed at a time."""
 
 MAX_SCANS = 100
-"""Maximum number of scans of a JPEG: each takes as long as all of a plain one; encoders write at most a dozen."""
+"""Maximum number of scans of a JPEG. Decoding one takes as long as a whole baseline JPEG; encoders write up to 12."""
 
 MAX_SEGMENTS = 10_000
-"""Maximum number of segments of a JPEG: Pillow parses each; large colour profiles and maker notes need hundreds."""
+"""Maximum number of segments of a JPEG, all of which Pillow parses. Colour profiles and maker notes take hundreds."""
 
 MIN_FIT_SIDE = 8
-"""Minimum width and height, in pixels, of an image that is fitted: a digit in fewer cannot be read."""
+"""Minimum width and height, in pixels, of an image that is fitted. Smaller digits are not legible."""
 
 WEBP_MEMORY = 4
-"""Memory that a pixel of a WebP takes, relative to other formats: the decoder keeps copies of the image."""
+"""Memory of a WebP pixel relative to other formats: the decoder holds copies of the image."""
 
 _SIGNATURES: dict[type[ImageFile], re.Pattern[bytes]] = {
     PngImageFile: re.compile(rb"\x89PNG\r\n\x1a\n"),
@@ -43,10 +43,10 @@ _SIGNATURES: dict[type[ImageFile], re.Pattern[bytes]] = {
     BmpImageFile: re.compile(rb"BM"),
     WebPImageFile: re.compile(rb"(?s)RIFF.{4}WEBP"),
 }
-"""Pillow's Image.open knows signatures, too, but does not tell a broken PNG from what is not an image."""
+"""Signatures of the formats. Pillow's Image.open reports a corrupt PNG and an unknown format alike."""
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
-"""Markers of a JPEG: all but that of the end are followed by the length of a segment"""
+"""JPEG marker that begins a segment, or the end of the image."""
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 
 
@@ -57,7 +57,7 @@ _PNG_END = bytes.fromhex("00000000 49454e44 ae426082")
 
 
 class Crop(NamedTuple):
-    """Where the digit is in the upright image, in pixels."""
+    """Bounding box of the digit in the upright image, in pixels."""
 
     x: int
     y: int
@@ -66,26 +66,23 @@ class Crop(NamedTuple):
 
 
 class DigitImage(NamedTuple):
-    """An image ready for the network, and what was found in the upload."""
+    """An image for the network, and properties of the upload."""
 
-    pixels: Grey
-    """(28, 28), light ink on a dark ground"""
+    pixels: Grey  # (28, 28), light digit on a dark background
     format: str
     width: int
     height: int
-    inverted: bool
-    """Whether the ink was dark"""
+    inverted: bool  # whether the digit was dark
     fitted: bool
     ambiguous: bool = False
-    """Whether `fit` left out another component of the digit's size, such as a second digit"""
+    """Whether `fit` left out another component of the digit's size, such as a second digit."""
     crop: Crop | None = None
-    """Where `fit` found the digit"""
 
 
 def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto") -> DigitImage:
-    """Decode an image of any kind and make its ink light on dark.
+    """Decode an image and make its digit light on dark.
 
-    It must be 28 x 28, unless it is to be fitted. Of an animation the first frame counts.
+    It must be 28 x 28, unless `fit` is true. Of an animation, the first frame is read.
     Raises ImageMissing, ImageFormat, ImageUnreadable, ImageTooLarge, ImageSize or ImageBlank.
     """
     if not data:
@@ -101,23 +98,22 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto
     if plugin is WebPImageFile:
         max_pixels //= WEBP_MEMORY
     try:
-        image = plugin(BytesIO(data))  # reads the header alone
+        image = plugin(BytesIO(data))  # reads the header only
         width, height = image.size
         _check_size(width, height, max_pixels, fit)
         if fit and isinstance(image, JpegImageFile):
-            image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # decodes no finer than is needed
+            image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # decodes at a reduced size
         image.load()
         reduced = _reduced(image) if fit else image
         upright = _upright(reduced)
         grey = _to_grey(upright)
     except Problem:
         raise
-    except Image.DecompressionBombError:  # of WebP and GIF, Pillow itself measures the canvas
+    except Image.DecompressionBombError:  # Pillow's own check of the canvas of WebP and GIF
         raise ImageTooLarge(f"The image is too large. Send at most {max_pixels:,} pixels.") from None
-    except Exception as error:  # Pillow's decoders raise many types for corrupt data, and name no common one
-        raise ImageUnreadable(
-            f"The {plugin.format} image is truncated or corrupt. Save it again and send it whole."
-        ) from error
+    except Exception as error:  # Pillow's decoders raise many types for corrupt data, with no common base
+        reason = f"The {plugin.format} image is truncated or corrupt"
+        raise ImageUnreadable(f"{reason}. Save it again and send all of it.") from error
     name = image.format or ""
     if not fit:
         pixels, inverted = light_on_dark(grey, ink)
@@ -150,45 +146,40 @@ def _check_size(width: int, height: int, max_pixels: int, fit: bool) -> None:
         least = f"{MIN_FIT_SIDE} x {MIN_FIT_SIDE}"
         raise ImageSize(f"The image has {width} x {height} pixels. To be fitted it needs at least {least}.")
     if not fit and (height, width) != IMAGE_SHAPE:
-        raise ImageSize(
-            f"The image has {width} x {height} pixels. Send one of 28 x 28 pixels, or ask for it to be fitted, with"
-            " ?fit=true in the URL."
-        )
+        advice = "Send 28 x 28 pixels, or add ?fit=true to the URL to fit other sizes."
+        raise ImageSize(f"The image has {width} x {height} pixels. {advice}")
 
 
 def _reduced(image: Image.Image) -> Image.Image:
-    """Shrink what is larger than `fit_digit` needs, before work and memory are spent on each pixel.
-
-    Band by band: some modes must be converted first, and the whole may be large.
-    """
+    """Shrink an image that is larger than `fit_digit` needs, in bands, since a conversion of all of it takes memory."""
     if (factor := max(image.size) // WORKING_SIDE) < 2:
         return image
     across, down = (min(factor, side) for side in image.size)
     width, height = image.width // across, image.height // down
-    flat = {"1": "L", "P": "RGB", "PA": "RGBA"}.get(image.mode, image.mode)  # or there would be no antialiasing
-    sixteen_bits = image.mode.startswith("I")  # which RGBA would clip
+    flat = {"1": "L", "P": "RGB", "PA": "RGBA"}.get(image.mode, image.mode)  # modes with antialiasing
+    sixteen_bits = image.mode.startswith("I")  # which RGBA clips
     mode = "RGBA" if image.has_transparency_data and not sixteen_bits else flat
     reduced = Image.new(mode, (width, height))
     for top in range(0, height, BAND):
         bottom = min(top + BAND, height)
         band = image.crop((0, top * down, width * across, bottom * down)).convert(mode)
         reduced.paste(band.resize((width, bottom - top), Image.Resampling.BOX), (0, top))
-    reduced.info = image.info  # with the rotation that a camera noted
+    reduced.info = image.info  # with the EXIF rotation
     return reduced
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Undo the rotation that a camera noted in EXIF."""
-    if not image.info:  # no note of any kind, as in most images of 28 x 28
+    """Apply the EXIF rotation."""
+    if not image.info:  # no metadata, as in most images of 28 x 28
         return image
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001  # a note that cannot be read, which may raise anything, spoils no image
+    except Exception:  # noqa: BLE001  # invalid EXIF raises many types, and is ignored
         return image
 
 
 def _check_segments(data: bytes) -> None:
-    """Raise ImageUnreadable if a JPEG has too many segments. After its end, the film of a live photo may follow."""
+    """Raise ImageUnreadable if a JPEG has too many segments before its end, which a video may follow."""
     scans, position = 0, 0
     for _ in range(MAX_SEGMENTS):
         marker = _MARKER.search(data, position)
@@ -199,11 +190,11 @@ def _check_segments(data: bytes) -> None:
             break
         position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
     limits = f"{MAX_SCANS} scans or {MAX_SEGMENTS:,} segments"
-    raise ImageUnreadable(f"The JPEG image has more than {limits}. Save it again as a plain one.")
+    raise ImageUnreadable(f"The JPEG image has more than {limits}. Save it again as a baseline JPEG.")
 
 
 def _to_grey(image: Image.Image) -> Grey:
-    """Luminance (height, width), with transparency flattened."""
+    """Convert to luminance (height, width), with transparency flattened."""
     if image.mode.startswith("I"):
         levels = np.asarray(image)
         return np.asarray(levels * (255 / max(levels.max(), 1)), np.uint8)  # 12-bit values in 16 bits are common
@@ -211,11 +202,11 @@ def _to_grey(image: Image.Image) -> Grey:
         grey, alpha = np.moveaxis(np.asarray(image.convert("RGBA").convert("LA")), 2, 0)
         return _flatten(grey, alpha)
     band = _strongest_band(image)
-    return np.frombuffer(band.tobytes(), np.uint8).reshape(band.height, band.width)  # asarray takes twice as long
+    return np.frombuffer(band.tobytes(), np.uint8).reshape(band.height, band.width)  # np.asarray takes twice as long
 
 
 def _strongest_band(image: Image.Image) -> Image.Image:
-    """Luminance, unless one of red, green and blue shows more than twice its contrast, as for yellow ink on white."""
+    """Return the luminance, or a colour channel with more than twice its contrast, as for yellow on white."""
     grey = image if image.mode == "L" else image.convert("L")
     if image.mode in ("1", "L", "LA"):
         return grey
@@ -226,16 +217,16 @@ def _strongest_band(image: Image.Image) -> Image.Image:
 
 
 def _flatten(grey: Grey, alpha: Grey) -> Grey:
-    """Lay a transparent image on the ground that it was meant for.
+    """Flatten transparency onto a background.
 
-    If what is opaque shows light and dark, it is a picture of its own, and holes get its commonest level, the median.
-    If it is of one colour, its outline is the picture, and black or white is laid under it, whichever differs more.
+    If the opaque part has light and dark pixels, the background is its median level. If it has one level, its outline
+    is the drawing, and the background is black or white, whichever has more contrast.
     """
     opaque = grey[alpha > alpha.max() // 2]
     if not opaque.size:
         return np.zeros_like(grey)
     darkest, typical, lightest = np.percentile(opaque, (5, 50, 95))
     contrasting = 255 if typical < 128 else 0
-    ground = typical if lightest - darkest > 127 else contrasting
+    background = typical if lightest - darkest > 127 else contrasting
     opacity = alpha / np.float32(255)
-    return np.asarray(np.rint(grey * opacity + ground * (1 - opacity)), np.uint8)
+    return np.asarray(np.rint(grey * opacity + background * (1 - opacity)), np.uint8)

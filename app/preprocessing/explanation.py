@@ -1,4 +1,4 @@
-"""The picture of an answer: what the network saw, and which pixels spoke for 3 and for 7."""
+"""Drawing of an explanation: the network's input, coloured by the evidence for 3 and for 7."""
 
 from io import BytesIO
 
@@ -11,7 +11,7 @@ from app.classifier.network import Parameters
 from app.classifier.pixels import DIGIT_COLORS, DIGITS, IMAGE_SHAPE, to_input
 
 ENLARGED = 10
-"""Pixels of the picture, along each side, to one that the network saw."""
+"""Width and height of a pixel of the input in the drawing."""
 
 _COLORS = np.array([ImageColor.getrgb(DIGIT_COLORS[digit]) for digit in DIGITS], np.float32)
 
@@ -19,13 +19,13 @@ _COLORS = np.array([ImageColor.getrgb(DIGIT_COLORS[digit]) for digit in DIGITS],
 def explain(parameters: Parameters, pixels: NDArray[np.uint8], colors: bool = True) -> bytes:
     """Draw uint8 (28, 28) as a PNG, 280 x 280.
 
-    Ink that said nothing is white; the more a pixel spoke for a digit, the more it takes that digit's colour.
-    Without colours all ink is white.
+    Pixels without evidence are white. The stronger the evidence of a pixel for a digit, the stronger that digit's
+    colour. Without colours all pixels are white.
     """
     shares = attribution(parameters, to_input(pixels[None])).reshape(IMAGE_SHAPE)
     strength = np.abs(shares) / max(np.abs(shares).max(), np.finfo(np.float32).tiny) * colors
     color = _COLORS[(shares > 0).astype(int)]
-    ink = 255 + (color - 255) * np.sqrt(strength)[..., None]  # the eye needs more than a little colour
+    ink = 255 + (color - 255) * np.sqrt(strength)[..., None]  # weak colours are hard to see
     picture = Image.fromarray(np.asarray(ink * (pixels[..., None] / 255), np.uint8))
     buffer = BytesIO()
     picture.resize([side * ENLARGED for side in picture.size], Image.Resampling.NEAREST).save(buffer, "PNG")

@@ -1,4 +1,4 @@
-"""Graceful shutdown: after SIGTERM the service answers for a while, and asks its clients to reconnect elsewhere."""
+"""Graceful shutdown: after SIGTERM the service answers for a time, and its responses close their connections."""
 
 import asyncio
 import signal
@@ -6,12 +6,12 @@ import signal
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 HOLD_SECONDS = 0.3
-"""Time for which requests wait while uvicorn closes the listening socket, which takes it at most 0.1 s: a client that
-waits for its response opens no new connection, which would be reset."""
+"""Time for which responses are held while uvicorn closes the listening socket, which takes up to 0.1 s: a client that
+waits for a response opens no new connection, which would be reset."""
 
 
 class Drain:
-    """ASGI wrapper that delays uvicorn's handler of SIGTERM, which closes connections while requests are on their way.
+    """ASGI wrapper that delays uvicorn's SIGTERM handler, which closes connections while requests may still arrive.
 
     For `seconds`, requests have `draining` in their state: `/readyz` is 503, and responses close their connections.
     """
@@ -30,7 +30,7 @@ class Drain:
         await self._app(scope, receive, send)
 
     def _replace_handler(self, loop: asyncio.AbstractEventLoop) -> None:
-        stop = signal.getsignal(signal.SIGTERM)  # uvicorn has installed it by now
+        stop = signal.getsignal(signal.SIGTERM)  # uvicorn's handler, installed before the lifespan begins
 
         def begin(*_: object) -> None:
             signal.signal(signal.SIGTERM, stop)
@@ -42,6 +42,6 @@ class Drain:
     async def _drain(self) -> None:
         await asyncio.sleep(self._seconds)
         async with self._hold:
-            await asyncio.sleep(HOLD_SECONDS / 2)  # until clients that have just connected wait too
+            await asyncio.sleep(HOLD_SECONDS / 2)  # so that new clients have sent their requests too
             signal.raise_signal(signal.SIGTERM)
             await asyncio.sleep(HOLD_SECONDS)

@@ -1,6 +1,7 @@
 """HTTP/1.1 connections: uvicorn's h11 protocol with a deadline while no request is in progress."""
 
 import asyncio
+import sys
 from typing import Any
 
 import h11
@@ -8,9 +9,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class Protocol(H11Protocol):
-    """Closes a connection on which no request is in progress for a time; `app.middleware.limits` bounds requests.
+    """Closes connections that have had no request in progress for a time.
 
-    That is a silent connection, a slow request head, or a body that arrives after its response.
+    These are idle connections, slow request heads, and bodies that arrive after their responses.
     """
 
     def __init__(self, header_timeout_seconds: float, **options: Any) -> None:
@@ -35,10 +36,14 @@ class Protocol(H11Protocol):
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer invalid HTTP; once a response has begun, close the connection instead."""
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            return super().send_400_response(msg)
-        self.transport.close()
+        """Answer invalid HTTP with the parser's reason; once a response has begun, close the connection instead."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            return self.transport.close()
+        error = sys.exception()  # uvicorn calls this method while it handles the parser's error
+        if isinstance(error, h11.RemoteProtocolError):
+            too_large = error.error_status_hint == 431
+            msg = "The request head is larger than 16 KiB." if too_large else f"Invalid HTTP request: {error}."
+        super().send_400_response(msg)
 
     def shutdown(self) -> None:
         """Close the connection after the request in progress; a new one has a second for its first request."""

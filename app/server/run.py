@@ -1,4 +1,4 @@
-"""Runs the service with uvicorn, in one process or in several."""
+"""Running the service with uvicorn, in one or several processes."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ from app.settings import Settings
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises WeightsError before anything starts."""
+    """Serve until SIGTERM or SIGINT. Raises WeightsError if the weights cannot be used."""
     load_tested(settings.weights)
     h11: Any = partial(Protocol, settings.header_timeout_seconds)  # uvicorn calls it for each connection
     config = uvicorn.Config(
@@ -34,10 +34,10 @@ def run(settings: Settings) -> None:
         http=h11 if settings.http == "h11" else settings.http,
         ws="none",
         log_level=settings.log_level,
-        access_log=False,  # `app.middleware.access_log` writes one
+        access_log=False,  # see `app.middleware.access_log`
         server_header=False,
         timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
-        timeout_worker_healthcheck=60,  # seconds; imports are slow where many workers start on few cores
+        timeout_worker_healthcheck=60,  # seconds; many workers on few cores start slowly
     )
     if settings.workers == 1:
         return uvicorn.Server(config).run()
@@ -52,7 +52,7 @@ def build(settings: Settings) -> ASGIApp:
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's supervisor, which also tests new weights, forgets dead workers' gauges and closes its socket first."""
+    """uvicorn's supervisor, which also tests new weights, removes dead workers' gauges and closes its socket first."""
 
     def __init__(self, config: uvicorn.Config, sock: socket.socket, settings: Settings) -> None:
         super().__init__(config, [sock])
@@ -63,7 +63,7 @@ class Supervisor(Multiprocess):
             load_tested(self._settings.weights)
             super().handle_hup()  # replaces the workers one by one
         except WeightsError as error:
-            getLogger("uvicorn.error").error("%s The workers keep the weights that they have.", error)
+            getLogger("uvicorn.error").error("%s The workers continue with the earlier weights.", error)
 
     def keep_subprocess_alive(self) -> None:
         super().keep_subprocess_alive()
@@ -73,5 +73,5 @@ class Supervisor(Multiprocess):
         self._pids = pids
 
     def terminate_all(self) -> None:
-        self.sockets[0].close()  # or new connections would wait in its queue until this process ends
+        self.sockets[0].close()  # else new connections wait in its accept queue until this process ends
         super().terminate_all()

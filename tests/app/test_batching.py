@@ -36,7 +36,7 @@ def test_concurrent_requests_share_one_pass(digits: Digits) -> None:
     assert sizes == [40, 1]
 
 
-def test_steady_stream_does_not_postpone_the_first_answer(digits: Digits) -> None:
+def test_steady_stream_does_not_delay_the_first_request(digits: Digits) -> None:
     async def ask() -> None:
         microbatch = Microbatch(CLASSIFIER.predict)
         requests = [asyncio.ensure_future(microbatch.classify(digits.images[0]))]
@@ -63,7 +63,7 @@ def test_cancelled_request_does_not_affect_the_others(digits: Digits) -> None:
     asyncio.run(ask())
 
 
-def test_error_is_raised_in_every_waiting_request(digits: Digits) -> None:
+def test_error_is_raised_in_every_request(digits: Digits) -> None:
     def fail(_: NDArray[np.uint8]) -> Predictions:
         raise MemoryError
 

@@ -1,4 +1,4 @@
-"""What the framework refuses has the same shape as what the service refuses."""
+"""Errors of the framework are problem documents too."""
 
 import httpx2
 import pytest
@@ -13,16 +13,21 @@ from app.settings import Settings
 from tests.app.problems import assert_problem
 
 
-def test_unknown_paths_and_methods(client: httpx2.Client) -> None:
-    detail = "There is nothing at this path. See /docs for what there is."
+def test_unknown_path_and_method(client: httpx2.Client) -> None:
+    detail = "The path /nowhere does not exist. See /docs for the paths of this service."
     assert_problem(client.get("/nowhere"), 404, "not-found", "Not Found", detail)
-    response = client.get("/predict")
-    assert response.headers["allow"] == "POST"
-    detail = "This path does not answer this method. See /docs for what it answers."
-    assert_problem(response, 405, "method-not-allowed", "Method Not Allowed", detail)
+    for method, path, allow in (
+        ("GET", "/predict", "POST"),
+        ("POST", "/model", "GET, HEAD"),
+        ("PUT", "/static/page.js", "GET, HEAD"),
+    ):
+        response = client.request(method, path)
+        assert response.headers["allow"] == allow
+        detail = f"{path} does not support {method}. Send {allow.replace(', ', ' or ')}."
+        assert_problem(response, 405, "method-not-allowed", "Method Not Allowed", detail)
 
 
-def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service(caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_parameter_and_internal_error(caplog: pytest.LogCaptureFixture) -> None:
     service = Service(Settings(), load(DEFAULT_PATH))
     app = create_api(service)
 
@@ -39,12 +44,12 @@ def test_a_parameter_that_is_not_valid_and_a_fault_of_the_service(caplog: pytest
         raise RuntimeError("secret")
 
     client = TestClient(add_middleware(add_fast_path(app, service), service))
-    detail = "query.number: Input should be a valid integer, unable to parse string as an integer."
+    detail = "The query parameter number is 'x'. Input should be a valid integer, unable to parse string as an integer."
     assert_problem(client.get("/double?number=x"), 422, "validation", "A parameter is not valid", detail)
     assert_problem(client.get("/teapot"), 418, "i'm-a-teapot", "I'm a Teapot", "I am {short} and stout.")
     failed = client.get("/fail")
     assert f"Request {failed.headers['x-request-id']} failed" in caplog.text
     assert "RuntimeError: secret" in caplog.text
     assert failed.headers["x-content-type-options"] == "nosniff"
-    detail = "This is a fault of the service, not of the request. Its log says more beside the request id."
-    assert_problem(failed, 500, "internal", "The service failed", detail)
+    detail = "An internal error occurred. The service's log has details under the request id."
+    assert_problem(failed, 500, "internal", "Internal error", detail)

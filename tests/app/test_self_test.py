@@ -1,4 +1,4 @@
-"""Weights that must not serve, and those that may."""
+"""The self-test with bad and with slightly different weights."""
 
 import re
 from collections.abc import Callable
@@ -53,19 +53,17 @@ def changed(folder: Path, change: Change, layers: slice, seed: int = 0) -> Path:
 
 @pytest.mark.parametrize("layers", [slice(None), slice(1), slice(1, 2)], ids=["all layers", "the first", "the second"])
 @pytest.mark.parametrize("change", [negated, glorot, standard_normal, with_permuted_units])
-def test_bad_weights_are_refused(tmp_path: Path, change: Change, layers: slice) -> None:
+def test_bad_weights_fail(tmp_path: Path, change: Change, layers: slice) -> None:
     path = changed(tmp_path, change, layers)
-    reason = (
-        r"of 8 clear threes and sevens \d are misread and \d are not confident,"
-        r" and of 8 other digits \d are confident\."
-    )
+    wrong = r"of 8 threes and sevens \d are misread and \d are not confident"
+    reason = rf"in the self-test {wrong}, and of 8 other digits \d are confident\."
     with pytest.raises(WeightsError, match=f"^{re.escape(f'Cannot use the weights file {path}')}: {reason}$"):
         load_tested(path)
 
 
-def test_bad_weights_stop_the_start(tmp_path: Path) -> None:
+def test_server_does_not_start_with_bad_weights(tmp_path: Path) -> None:
     path = str(changed(tmp_path, negated, slice(2, 3)))
-    with pytest.raises(AssertionError, match="of 8 clear threes and sevens 8 are misread"), serve("--weights", path):
+    with pytest.raises(AssertionError, match="of 8 threes and sevens 8 are misread"), serve("--weights", path):
         pass
 
 
@@ -74,7 +72,7 @@ def test_slightly_different_weights_pass(tmp_path: Path, seed: int) -> None:
     load_tested(changed(tmp_path, noisy, slice(None), seed))
 
 
-def test_every_test_image_is_what_it_is_said_to_be(digits: Digits, others: Digits) -> None:
+def test_labels_of_the_images(digits: Digits, others: Digits) -> None:
     images = np.asarray(Image.open(IMAGES)).reshape(-1, 28, 28)
     for image, digit in zip(images, SHOWN, strict=True):
         same = (digits if digit in DIGITS else others).only(int(digit)).images

@@ -7,30 +7,23 @@ from PIL import Image
 
 from app.api.openapi import sample
 from app.classifier.weights import DEFAULT_PATH, load
-from app.errors import Problem
-from app.preprocessing.decode import read_digit
 from app.service import INLINE_BYTES, Service
 from app.settings import Settings
 from tests.conftest import encode
 
 
-def test_large_image_in_a_small_file_is_fitted_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_and_explanation_run_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     file = encode(Image.new("1", (3000, 3000)))
     assert len(file) < INLINE_BYTES
     threads = set()
 
-    def watched(*args: Any) -> Any:
-        threads.add(threading.get_ident())
-        return read_digit(*args)
+    def record(*_: Any) -> Any:
+        threads.add(threading.current_thread().name)
+        return sample()
 
-    monkeypatch.setattr("app.service.read_digit", watched)
-    [problem] = asyncio.run(Service(Settings(), load(DEFAULT_PATH)).read_all([file], fit=True))
-    assert isinstance(problem, Problem)  # it is blank
-    assert threads
-    assert threading.get_ident() not in threads
-
-
-def test_an_explanation_is_drawn_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.service.explain", lambda *_: threading.current_thread().name.encode())
+    monkeypatch.setattr("app.service.read_digit", record)
+    monkeypatch.setattr("app.service.explain", record)
     service = Service(Settings(), load(DEFAULT_PATH))
-    assert asyncio.run(service.explain(sample(), colors=True)).startswith(b"slow")
+    asyncio.run(service.read_all([file], fit=True))
+    asyncio.run(service.explain(sample(), colors=True))
+    assert threads == {"slow_0"}

@@ -1,4 +1,4 @@
-"""How many requests a shutdown loses: `python -m tests.benchmarks.drain`.
+"""Number of requests lost in a shutdown: `python -m tests.benchmarks.drain`.
 
 Busy clients send requests all the time, on connections that are kept alive or on a new one each, and SIGTERM stops
 the service. A request is lost if it was sent and not answered; a refused connection ends its client.
@@ -18,7 +18,7 @@ CLIENTS = 8
 
 
 def run(http: str, workers: int, keep_alive: bool) -> tuple[int, int, int]:
-    """Stop the service once under load: requests lost, requests sent, exit code."""
+    """Stop the service under load; return requests lost, requests sent and the exit code."""
     with serve("--workers", str(workers), "--http", http, "--no-access-log") as server:
         clients = Clients(server.url, CLIENTS, keep_alive)
         with clients.running():

@@ -1,4 +1,4 @@
-"""How the cost of a request grows: `python -m tests.benchmarks.growth`.
+"""Growth of the cost of a request: `python -m tests.benchmarks.growth`.
 
 With connections and workers (which share the cores that the client leaves free), with the size of an image that is
 fitted, and with the number of images in a batch. Nothing is compared with others here.
@@ -32,7 +32,7 @@ def main(
     seconds: Annotated[float, typer.Option(min=1, help="Length of one measurement.")] = 2,
     save: Annotated[bool, typer.Option(help="Write growth.md and growth.png beside this file.")] = False,
 ) -> None:
-    """Time the service at every size."""
+    """Measure the service at every size."""
     cores = sorted(os.sched_getaffinity(0))
     workers = sorted({1, max(1, len(cores) // 2), max(1, len(cores) - 1), len(cores)})
     rates, batches, fits = (defaultdict[str, dict[int, list[float]]](lambda: defaultdict(list)) for _ in range(3))
@@ -69,13 +69,13 @@ def main(
 
 
 def drawing(kind: str, side: int) -> bytes:
-    """A seven of so many pixels along a side."""
+    """Draw a seven of a given width and height."""
     picture = Image.fromarray(PIXELS).resize((side, side), Image.Resampling.BICUBIC)
     return encode(picture.convert("RGB") if kind == "JPEG" else picture, kind)
 
 
 def draw(parts: list[tuple[str, str, Series]], path: Path) -> None:
-    """A plot for each table."""
+    """Draw a plot for each table."""
     from matplotlib import pyplot
 
     figure, plots = pyplot.subplots(1, len(parts), figsize=(11, 3.2), layout="constrained")

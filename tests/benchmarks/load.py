@@ -1,4 +1,4 @@
-"""Starts a server on one core and drives it with wrk from another."""
+"""Load tests: a server on one core, wrk on another."""
 
 import json
 import os
@@ -19,7 +19,7 @@ import psutil
 
 ROOT = Path(__file__).parents[2]
 DIGIT = 7
-"""Shown by every image that is sent"""
+"""Digit of all images."""
 
 PATIENCE = 60
 SERVER_CORE, CLIENT_CORE = (sorted(os.sched_getaffinity(0)) * 2)[:2]
@@ -42,20 +42,20 @@ def by_digit(content: bytes) -> bool:
 
 @dataclass(frozen=True)
 class Load:
-    """A request that is sent over and over."""
+    """A request to repeat."""
 
     name: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "image/png"})
     path: str = "/predict"
     images: int = 1
-    """Number of images in one request"""
+    """Number of images in a request."""
     is_right: Callable[[bytes], bool] = by_digit
-    """Whether the content of a response is right"""
+    """Function that tells whether a response is right."""
 
 
 class Measured(NamedTuple):
-    """What one run of wrk found."""
+    """Results of a run of wrk."""
 
     images_a_second: float
     p50: float
@@ -63,9 +63,9 @@ class Measured(NamedTuple):
     p99: float
     """Milliseconds"""
     cpu: float
-    """Microseconds of all processes of the server, for each request"""
+    """CPU time of the server for each request, in microseconds."""
     refused: int
-    """Requests that failed or were refused"""
+    """Number of requests that failed or were refused."""
 
 
 @dataclass
@@ -77,12 +77,12 @@ class Server:
     start_seconds: float = 0
 
     def ask(self, load: Load) -> bytes:
-        """Send the request once, and return the content of the response."""
+        """Send a request, and return the body of the response."""
         with urlopen(Request(self.url + load.path, load.body, dict(load.headers)), timeout=PATIENCE) as response:
             return bytes(response.read())
 
     def drive(self, load: Load, connections: int, seconds: float, refusals: bool = False) -> Measured:
-        """Send the request over so many connections for a while. Raises RuntimeError where one fails or is refused."""
+        """Repeat a request on several connections. Raises RuntimeError if one fails or is refused."""
         program = shutil.which("wrk")
         if program is None:
             raise FileNotFoundError("The benchmark needs wrk: `apt install wrk`, or https://github.com/wg/wrk")
@@ -103,21 +103,21 @@ class Server:
         return Measured(rate, found["p50"], found["p99"], spent / found["requests"] * 1e6, found["errors"])
 
     def cpu_seconds(self) -> float:
-        """Of all its processes until now."""
+        """Return the CPU time of all processes so far."""
         return sum(sum(process.cpu_times()[:2]) for process in self.processes())
 
     def memory(self) -> int:
-        """Resident bytes of all its processes."""
+        """Return the resident memory of all processes in bytes."""
         return sum(process.memory_info().rss for process in self.processes())
 
     def processes(self) -> list[psutil.Process]:
-        """The process that was started and all below it."""
+        """Return the server's process and its descendants."""
         return [self.process, *self.process.children(recursive=True)]
 
 
 @contextmanager
 def running(command: Sequence[str | Path], first: Load, cores: Sequence[int] = (SERVER_CORE,)) -> Iterator[Server]:
-    """Run a command, in which PORT stands for a free port, on some cores, until it has answered a first request."""
+    """Start a command on some cores, with a free port for PORT, and wait for its first response."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -147,14 +147,14 @@ def running(command: Sequence[str | Path], first: Load, cores: Sequence[int] = (
 
 
 def service(python: str | Path = sys.executable, workers: int = 1) -> list[str]:
-    """The command that runs the service as users do."""
+    """Return the command that starts the service."""
     return [str(python), "-m", "app", "--port", "PORT", "--workers", str(workers)]
 
 
 def form(
     field_name: str, files: Sequence[bytes], path: str, name: str = "form", is_right: Callable[[bytes], bool] = by_digit
 ) -> Load:
-    """A load that uploads files in a form, each in the field of this name."""
+    """Make a load that uploads files in a form field."""
     disposition = f'form-data; name="{field_name}"; filename="7.png"'
     head = f"--b\r\nContent-Disposition: {disposition}\r\nContent-Type: image/png\r\n\r\n"
     body = b"".join(head.encode() + file + b"\r\n" for file in files) + b"--b--\r\n"
@@ -163,5 +163,5 @@ def form(
 
 
 def table(columns: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    """A table in Markdown."""
+    """Make a table in Markdown."""
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in [columns, ["---"] * len(columns), *rows])

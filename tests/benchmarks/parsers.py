@@ -1,4 +1,4 @@
-"""What hostile requests cost with each HTTP parser: `python -m tests.benchmarks.parsers`.
+"""Cost of malicious requests with each HTTP parser: `python -m tests.benchmarks.parsers`.
 
 For each kind of request: what was answered, and the server's resident memory before and after.
 """
@@ -47,11 +47,11 @@ CASES: dict[str, tuple[Callable[[], Iterable[bytes]], float]] = {
     f"a silent connection (timeout {HEADER_TIMEOUT} s)": (lambda: [], 3 * HEADER_TIMEOUT),
     f"a slow head (timeout {HEADER_TIMEOUT} s)": (lambda: slowly([POST + b"X-A: ", *[b"a"] * 6 * HEADER_TIMEOUT]), 1),
 }
-"""What is sent, and the seconds without progress after which the client leaves."""
+"""Request, and the time without progress in seconds after which the client disconnects."""
 
 
 def exchange(server: Server, pieces: Iterable[bytes], patience: float, reads: bool = True) -> str:
-    """Send pieces and read the responses: their statuses, how the connection ended, how much was sent."""
+    """Send parts of a request; return statuses, the end of the connection and the number of bytes sent."""
     answer, sent, end, start = bytearray(), 0, "open", time.monotonic()
     waiting, unsent = iter(pieces), memoryview(b"")
     with server.connect() as connection:

@@ -1,4 +1,4 @@
-"""How fast the service is, and others that serve the same network: `python -m tests.benchmarks.serving`.
+"""Speed of the service and of other servers with the same network: `python -m tests.benchmarks.serving`.
 
 Each server has one core and wrk another. They are measured in turns in one run, since machines drift, and each must
 answer rightly before it is timed. The baseline is the limit: a bare ASGI application with the same HTTP parser, which
@@ -56,7 +56,7 @@ def by_tensor(content: bytes) -> bool:
 
 
 def by_binary_tensor(content: bytes) -> bool:
-    """The digits come after two probabilities for each image, and before a byte for each."""
+    """Skip the two probabilities of each image; a byte for each image follows the digits."""
     return bool((np.frombuffer(content[-BATCH * 9 : -BATCH], "<i8") == [DIGIT] * BATCH).all())
 
 
@@ -75,11 +75,11 @@ TENSOR = Load("JSON tensor", JSON_TENSOR, {"Content-Type": "application/json"}, 
 
 
 class Contestant(NamedTuple):
-    """A server and what is asked of it."""
+    """A server and its loads."""
 
     packages: Sequence[str]
     arguments: Sequence[str]
-    """Of its Python"""
+    """Packages of its environment."""
     loads: Sequence[Load] = (FORM,)
 
 
@@ -115,7 +115,7 @@ CONTENDERS = {
 }
 
 Results = dict[tuple[str, str, int], list[Measured]]
-"""By server, load and number of connections"""
+"""Measurements by server, load and number of connections."""
 
 
 def main(
@@ -125,7 +125,7 @@ def main(
     here: Annotated[bool, typer.Option(help="Use this environment, and leave out what needs another.")] = False,
     save: Annotated[bool, typer.Option(help="Write serving.md and serving.png beside this file.")] = False,
 ) -> None:
-    """Time all contestants in turns."""
+    """Measure all contestants in turns."""
     names = [*LIMIT.values(), *OURS.values(), PLAIN] if here else list(CONTENDERS)
     pythons = {name: Path(sys.executable) if here else environment(name) for name in names}
     results: Results = defaultdict(list)
@@ -156,7 +156,7 @@ def main(
 
 
 def figures(results: Results, key: tuple[str, str, int]) -> list[str]:
-    """Medians over the turns; the ratio to the limit is taken turn by turn."""
+    """Compute medians over the turns, and of the ratios to the limit within a turn."""
     runs, limit = results[key], results[LIMIT[PARSER.get(key[0], PARSERS[0])], BARE.name, key[2]]
     rate, p50, p99, cpu, _ = (statistics.median(values) for values in zip(*runs, strict=True))
     ratio = statistics.median(a.images_a_second / b.images_a_second for a, b in zip(runs, limit, strict=True))
@@ -164,7 +164,7 @@ def figures(results: Results, key: tuple[str, str, int]) -> list[str]:
 
 
 def draw(results: Results, connections: int, path: Path) -> None:
-    """One bar for each server and way to send one image."""
+    """Draw a bar for each server and way to send an image."""
     from matplotlib import pyplot
 
     bars = {
@@ -186,7 +186,7 @@ def draw(results: Results, connections: int, path: Path) -> None:
 
 
 def environment(name: str) -> Path:
-    """The Python of an environment with the contender's packages, made if there is none."""
+    """Return the Python of an environment with the contestant's packages, created if needed."""
     place = ENVIRONMENTS / name.replace(" ", "-")
     python = place / "bin" / "python"
     if not (place / "complete").exists():
@@ -198,7 +198,7 @@ def environment(name: str) -> Path:
 
 
 def size(folder: Path) -> int:
-    """Bytes of all packages but pip in an environment."""
+    """Return the size of all packages but pip in bytes."""
     packages = next(folder.glob("lib/*/site-packages"))
     return sum(
         path.stat().st_size

@@ -1,4 +1,4 @@
-"""A mix of everything for a long time, then four times what the service can take: `python -m tests.benchmarks.soak`.
+"""All kinds of requests for a long time, then four times the capacity: `python -m tests.benchmarks.soak`.
 
 Every answer is compared with the right one. The service has one core, its clients the others. The command ends with an
 error if an answer was wrong, if a request failed, or if memory or descriptors grew.
@@ -31,14 +31,14 @@ from tests.conftest import encode
 CLIENTS = 24
 SLOW_SECONDS = 1.0
 OVERLOAD = 400
-"""Connections: four times the requests that the service takes at once (`max_in_flight`)."""
+"""Number of connections: four times `max_in_flight`."""
 
 PROBES = 4
 GROWTH = 40_000_000
-"""Bytes from the end of the warm-up to the end of the soak: a photo and a large body may be held at one of them."""
+"""Maximum growth of memory in bytes after the warm-up: a photo and a large body."""
 
 WARM_UP = 0.1
-"""Share of the soak, until each kind of request has been seen many times."""
+"""Fraction of the time before memory is measured."""
 
 WHY = explain(load(DEFAULT_PATH).parameters, PIXELS, colors=True)
 
@@ -57,7 +57,7 @@ class Kind(NamedTuple):
     weight: int
     status: int = 200
     manner: str = "plain"
-    """`slow` sends the body in pieces, `leaving` closes the connection in the middle of it"""
+    """`slow` sends the body in parts, `leaving` disconnects in the middle of it."""
 
 
 KINDS = (
@@ -79,7 +79,7 @@ KINDS = (
 
 
 class Sent(NamedTuple):
-    """A request, and what became of it: right, shed, left, wrong or failed."""
+    """A request and its outcome: right, shed, left, wrong or failed."""
 
     kind: str
     outcome: str
@@ -91,7 +91,7 @@ def main(
     seconds: Annotated[float, typer.Option(min=1, help="Length of the soak.")] = 600,
     overload_seconds: Annotated[float, typer.Option(min=1, help="Length of the overload.")] = 30,
 ) -> None:
-    """Soak, then overload."""
+    """Run the soak and the overload."""
     console = Console(width=160)
     with running(service(), BARE) as server:
         usage = [(server.memory(), server.process.num_fds())]
@@ -133,7 +133,7 @@ def main(
 
 
 def outcomes(sent: Sequence[Sent]) -> str:
-    """What became of the requests of each kind, as a table."""
+    """Make a table of the outcomes by kind of request."""
     columns = ("right", "shed", "left", "wrong", "failed")
     counted = Counter(each[:2] for each in sent) + Counter(("all", each.outcome) for each in sent)
     rows = []
@@ -145,7 +145,7 @@ def outcomes(sent: Sequence[Sent]) -> str:
 
 @contextmanager
 def clients(server: Server, kinds: Sequence[Kind], count: int) -> Iterator[list[Sent]]:
-    """Clients that send requests of these kinds, each one after the other, until the block ends."""
+    """Run clients that send requests of these kinds during the block."""
     sent: list[Sent] = []
     stop = threading.Event()
     with ThreadPoolExecutor(count) as executor:
@@ -159,7 +159,7 @@ def clients(server: Server, kinds: Sequence[Kind], count: int) -> Iterator[list[
 
 
 def client(server: Server, kinds: Sequence[Kind], seed: int, sent: list[Sent], stop: threading.Event) -> None:
-    """Send one request after the other, over one connection as long as it lasts."""
+    """Send one request after the other, on a persistent connection."""
     rng = random.Random(seed)
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=PATIENCE)
     while not stop.is_set():
@@ -172,12 +172,12 @@ def client(server: Server, kinds: Sequence[Kind], seed: int, sent: list[Sent], s
             connection.close()
         sent.append(Sent(kind.load.name, outcome, note, (time.perf_counter() - start) * 1000))
         if outcome == "shed":
-            time.sleep(0.05)  # far less than Retry-After asks for
+            time.sleep(0.05)  # much less than Retry-After
     connection.close()
 
 
 def ask(connection: http.client.HTTPConnection, kind: Kind) -> tuple[str, str]:
-    """Send one request in its manner: the outcome, and a note if it was wrong."""
+    """Send a request in its manner; return the outcome, and a note if it was wrong."""
     load = kind.load
     headers = {**load.headers, "Content-Length": str(len(load.body))}
     if kind.manner == "leaving":
@@ -189,7 +189,7 @@ def ask(connection: http.client.HTTPConnection, kind: Kind) -> tuple[str, str]:
     except (BrokenPipeError, ConnectionResetError):
         if len(load.body) < 2**20:
             raise
-        # The service reads no more than it must of a body that is too large: its answer is there already.
+        # The response to a too large body arrives before the end of the body.
         response = http.client.HTTPResponse(connection.sock or socket.socket(), method="POST")
         response.begin()
     else:
@@ -205,7 +205,7 @@ def ask(connection: http.client.HTTPConnection, kind: Kind) -> tuple[str, str]:
 
 
 def slowly(body: bytes) -> Iterator[bytes]:
-    """In four pieces."""
+    """Send a body in four parts."""
     size = -(-len(body) // 4)
     for start in range(0, len(body), size):
         time.sleep(SLOW_SECONDS / 4)

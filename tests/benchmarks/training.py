@@ -1,4 +1,4 @@
-"""How fast the training step is: `python -m tests.benchmarks.training`.
+"""Speed of the training step: `python -m tests.benchmarks.training`.
 
 Compares it with its five large matrix products alone (the limit of any implementation on this BLAS), with PyTorch and
 with scikit-learn, on the same network, batch size and number of threads, in turns in one run. PyTorch and scikit-learn
@@ -34,7 +34,7 @@ Step = Callable[[], object]
 
 
 def matrix_products(inputs: np.ndarray, targets: np.ndarray) -> Step:
-    """Two products forward and three back; those with the two outputs are too small to count."""
+    """Run the matrix products alone: two forward and three backward, without the small ones of the outputs."""
     rng = np.random.default_rng(0)
     (W1, _), (W2, _), _ = new_parameters()[1]
     a1 = rng.random((len(inputs), W1.shape[1]), np.float32)
@@ -52,7 +52,7 @@ def matrix_products(inputs: np.ndarray, targets: np.ndarray) -> Step:
 
 
 def ours(inputs: np.ndarray, targets: np.ndarray) -> Step:
-    """Backpropagation and Adam as `model_training` runs them."""
+    """Run backpropagation and Adam of `model_training`."""
     flat, parameters = new_parameters()
     backpropagation = Backpropagation(SETTINGS.architecture, len(inputs), np.float32)
     optimizer = Adam(flat)
@@ -65,7 +65,7 @@ def ours(inputs: np.ndarray, targets: np.ndarray) -> Step:
 
 
 def pytorch(inputs: np.ndarray, targets: np.ndarray, fused: bool) -> Step:
-    """The same network in PyTorch, with its fused or its plain Adam."""
+    """Run the same network in PyTorch, with its fused or plain Adam."""
     import torch
 
     torch.set_num_threads(1)
@@ -85,7 +85,7 @@ def pytorch(inputs: np.ndarray, targets: np.ndarray, fused: bool) -> Step:
 
 
 def scikit_learn(inputs: np.ndarray, targets: np.ndarray) -> Step:
-    """scikit-learn's MLPClassifier, one batch at a time."""
+    """Run scikit-learn's MLPClassifier, one batch at a time."""
     from sklearn.neural_network import MLPClassifier
 
     classifier = MLPClassifier(SETTINGS.hidden, activation="logistic", alpha=0, batch_size=len(inputs))
@@ -104,7 +104,7 @@ CONTESTANTS: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], Step]]] = {
 
 
 def new_parameters() -> tuple[np.ndarray, tuple[Any, ...]]:
-    """Parameters at the start of training, flat and as layers."""
+    """Make initial parameters, flat and as layers."""
     flat = np.empty(size(SETTINGS.architecture), np.float32)
     initialize(flat, SETTINGS.architecture, np.random.default_rng(0))
     return flat, as_layers(flat, SETTINGS.architecture)

@@ -1,4 +1,4 @@
-"""A real browser, which reaches no host but the service."""
+"""Fixtures for a real browser that reaches only the service."""
 
 import shutil
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Digits as strokes of a hand, drawn with mouse or finger."""
+"""Handwritten strokes, drawn with a mouse or a finger."""
 
 import math
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from typing import TypeAlias
 from playwright.sync_api import Page
 
 Stroke: TypeAlias = Sequence[tuple[float, float]]
-"""Points from 0 to 1, right and down."""
+"""Points (x, y) from 0 to 1."""
 
 
 def arc(x: float, y: float, across: float, down: float, start: float, end: float) -> Stroke:
-    """Part of an ellipse, from one angle to another, in degrees; 0 is right, 90 is down."""
+    """Make an arc of an ellipse between two angles in degrees; 0 is right, 90 is down."""
     angles = [math.radians(start + (end - start) * step / 12) for step in range(13)]
     return [(x + across * math.cos(angle), y + down * math.sin(angle)) for angle in angles]
 
@@ -36,7 +36,7 @@ NEITHER: dict[str, list[Stroke]] = {
 
 
 class Hand:
-    """Draws on the page's paper."""
+    """Draws on the canvas with the mouse."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -45,7 +45,7 @@ class Hand:
         self._box = box
 
     def draw(self, strokes: Sequence[Stroke], x: float = 0, y: float = 0, scale: float = 1) -> None:
-        """Draw in the part of the paper that begins at (x, y)."""
+        """Draw strokes, scaled, with the upper left corner at (x, y)."""
         left, top, width, height = self._box["x"], self._box["y"], self._box["width"], self._box["height"]
         for stroke in strokes:
             self._stroke([(left + (x + scale * a) * width, top + (y + scale * b) * height) for a, b in stroke])
@@ -60,7 +60,7 @@ class Hand:
 
 
 class Finger(Hand):
-    """Draws by touch."""
+    """Draws on the canvas by touch."""
 
     def _stroke(self, points: Stroke) -> None:
         session = self.page.context.new_cdp_session(self.page)

@@ -1,4 +1,4 @@
-"""The page, as people use it."""
+"""The drawing page in a real browser."""
 
 import base64
 import os
@@ -21,7 +21,7 @@ from tests.serving import serve
 
 WHOLE = [(0, 0, 1.0, pen) for pen in (28, 8, 64)]
 PLACES = [*WHOLE, (0.05, 0.5, 0.4, 14), (0.55, 0.02, 0.4, 20), (0.3, 0.3, 0.25, 8)]
-"""Left, top, scale and width of the pen in 560ths of the paper."""
+"""Left, top and scale of a drawing, and the width of the pen."""
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "device_scale_factor": 2}
 NEITHER_SENTENCE = "This looks like neither a 3 nor a 7."
@@ -41,8 +41,8 @@ def expect_empty(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("hand", "options"), [(Hand, {}), (Finger, PHONE)])
-def test_drawn_digits_are_read_and_confident(open_page: Open, hand: type[Hand], options: dict[str, Any]) -> None:
-    """36 figures with the mouse, 36 with a finger."""
+def test_drawn_digits(open_page: Open, hand: type[Hand], options: dict[str, Any]) -> None:
+    """36 drawings each."""
     page = open_page(**options)
     drawer = hand(page)
     for (name, strokes), (x, y, scale, pen) in product(DIGITS.items(), PLACES):
@@ -63,7 +63,7 @@ def test_drawings_of_neither_digit(open_page: Open) -> None:
         expect_empty(page)
 
 
-def test_answer_follows_the_pen_and_undo(open_page: Open) -> None:
+def test_drawing_and_undo(open_page: Open) -> None:
     page = open_page()
     expect_empty(page)
     hand = Hand(page)
@@ -103,7 +103,7 @@ EVENTS = {
 
 
 def give(page: Page, kind: str, content: bytes) -> None:
-    """Drop or paste a photo, or choose it."""
+    """Upload a photo by drop, paste or file dialogue."""
     if kind == "choose":
         page.locator("#file").set_input_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": content})
         return
@@ -117,14 +117,14 @@ def give(page: Page, kind: str, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste", "choose"])
-def test_photo_is_dropped_pasted_or_chosen(open_page: Open, kind: str) -> None:
+def test_upload_of_a_photo(open_page: Open, kind: str) -> None:
     page = open_page()
     give(page, kind, (DATA / "photo.jpg").read_bytes())
     expect(sentence(page)).to_have_text("A seven.")
 
 
 def photo_of_twelve_megapixels() -> tuple[str, bytes]:
-    """Digit and file: a real photo if THREE_OR_SEVEN_HANDWRITING names a folder with `photo/3` and `photo/7`."""
+    """Return digit and file: a real photo if THREE_OR_SEVEN_HANDWRITING names a folder with `photo/3` and `photo/7`."""
     if not (folder := os.environ.get("THREE_OR_SEVEN_HANDWRITING")):
         return "7", encode(Image.open(DATA / "photo.jpg").resize((4000, 3000)), "JPEG")
     largest = max(Path(folder).glob("photo/[37]/*"), key=lambda path: path.stat().st_size)
@@ -142,7 +142,7 @@ def test_large_photo_does_not_block_the_page(open_page: Open) -> None:
     assert page.evaluate("window.ticks") > 0
 
 
-def test_errors_are_shown(open_page: Open) -> None:
+def test_errors(open_page: Open) -> None:
     with serve("--drain-seconds", "0") as server:
         page = open_page(base=server.url, refusals=True)
         give(page, "choose", b"junk")
@@ -164,7 +164,7 @@ def test_api_key(open_page: Open) -> None:
 
 
 @pytest.mark.parametrize("drawn", [True, False])
-def test_copied_command_gives_the_same_answer(open_page: Open, drawn: bool) -> None:
+def test_copied_command(open_page: Open, drawn: bool) -> None:
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     if drawn:
         Hand(page).draw(DIGITS["3 round"])
@@ -179,7 +179,7 @@ def test_copied_command_gives_the_same_answer(open_page: Open, drawn: bool) -> N
 
 
 @pytest.mark.parametrize("options", [{}, PHONE, {"color_scheme": "dark"}])
-def test_axe_finds_no_violation(open_page: Open, options: dict[str, Any]) -> None:
+def test_accessibility(open_page: Open, options: dict[str, Any]) -> None:
     page = open_page(**options)
 
     def check() -> None:
@@ -205,7 +205,7 @@ def test_model_card_with_its_figures(open_page: Open) -> None:
     expect(page.locator("article table").first).to_contain_text("expected calibration error")
 
 
-def test_page_is_small() -> None:
-    """The page with all that it loads, before compression."""
+def test_page_size() -> None:
+    """The total size of the page and its files before compression is limited."""
     loaded = [STATIC / name for name in ("index.html", "page.css", "page.js", "favicon.svg")]
     assert sum(path.stat().st_size for path in [*loaded, *(STATIC / "samples").iterdir()]) < 40_000

@@ -1,4 +1,4 @@
-"""A real Docker engine, and the image, built once for all tests that run it."""
+"""Fixtures for a Docker engine and the image."""
 
 import shutil
 import subprocess
@@ -11,13 +11,13 @@ from tests.conftest import ROOT
 
 TAG = "three-or-seven:test"
 PATIENCE_SECONDS = 90
-"""For a container to be healthy, or a service to be rolled out, on a busy machine."""
+"""Timeout for a container to become healthy or an update to complete."""
 
 
 def docker(
     *arguments: str, check: bool = True, given: str = "", environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command of Docker's, with text on its standard input."""
+    """Run a `docker` command with text on its standard input."""
     ended = subprocess.run(
         ["docker", *arguments], input=given, capture_output=True, text=True, timeout=600, env=environment
     )
@@ -26,7 +26,7 @@ def docker(
 
 
 def wait_until(condition: Callable[[], bool], describe: Callable[[], str]) -> None:
-    """Look five times a second; if it never comes, fail and say how things are."""
+    """Poll a condition; if it is not met in time, fail with a description."""
     until = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < until, describe()

@@ -1,4 +1,4 @@
-"""`deploy/compose.yaml`, brought up on a real engine: by Compose, and as a stack on a swarm of one node."""
+"""`deploy/compose.yaml` on a real engine, with Compose and as a stack on a swarm of one node."""
 
 import json
 import os
@@ -29,13 +29,13 @@ RUN apt-get update && apt-get install --yes --no-install-recommends haproxy
 USER haproxy
 CMD ["haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]
 """
-"""The file names Docker Hub's image; this one is made of what the service's image is made of."""
+"""HAProxy on the service's base image, in place of Docker Hub's image."""
 
 NEXT = "2.0.0"
 
 
 class Deployment:
-    """The environment of the compose file, and where the proxy listens."""
+    """A deployment of the compose file."""
 
     def __init__(self, image: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -44,11 +44,11 @@ class Deployment:
         self.environment = os.environ | {"IMAGE": image, "PROXY_IMAGE": PROXY, "PORT": str(port)}
 
     def run(self, *arguments: str) -> None:
-        """Run a command of Docker's that reads the file."""
+        """Run a `docker` command with the environment of the compose file."""
         docker(*arguments, environment=self.environment)
 
     def ready(self) -> bool:
-        """Whether the proxy has found a replica."""
+        """Whether the proxy reaches a replica."""
         try:
             return httpx2.get(f"{self.url}/readyz").status_code == 200
         except httpx2.TransportError:
@@ -59,10 +59,10 @@ class Deployment:
 
     @contextmanager
     def under_load(self, killed: int = 0) -> Iterator[Clients]:
-        """Send requests all the time; each must be answered.
+        """Send requests during the block; none may fail, but one for each killed process.
 
-        The proxy sends an unanswered request to another replica. It cannot take back a response that a killed process
-        leaves between its head and its body: at most one a process, which writes one response at a time.
+        The proxy sends an unanswered request to another replica. It cannot take back a response of which a process has
+        sent the head and not the body when it is killed: at most one, since it writes one response at a time.
         """
         with Clients(self.url).running() as clients:
             time.sleep(2)
@@ -114,7 +114,7 @@ def test_compose_file_with_prometheus(image: str, command: tuple[str, str, str])
     assert found["services"].keys() == {"service", "proxy", "prometheus"}
 
 
-def test_compose_retries_unanswered_requests_when_a_replica_is_killed(compose: Deployment) -> None:
+def test_compose_with_a_killed_replica(compose: Deployment) -> None:
     compose.wait_until_ready()
     replicas = docker("ps", "--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}").stdout.split()
     states = [json.loads(docker("inspect", "--format", "{{json .State}}", replica).stdout) for replica in replicas]
@@ -142,6 +142,6 @@ def test_swarm_update_and_rollback(stack: Deployment, image: str, tmp_path: Path
 
 
 def update(image: str) -> Any:
-    """Roll out an image, wait until that is done or taken back, and return how it went."""
+    """Update the service to an image, wait for completion or rollback, and return the state."""
     docker("service", "update", "--quiet", "--no-resolve-image", "--image", image, SERVICE, check=False)
     return json.loads(docker("inspect", "--format", "{{json .UpdateStatus}}", SERVICE).stdout)["State"]

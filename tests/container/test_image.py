@@ -1,4 +1,4 @@
-"""The Dockerfile, built and run by a real Docker engine, as locked down as a careful operator would run it."""
+"""The image on a real Docker engine, with restricted privileges."""
 
 import json
 import re
@@ -49,11 +49,11 @@ def python(container: str, code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("padding", [0, 11 * 1024 * 1024])
-def test_predict_without_a_writable_disk(url: str, padding: int) -> None:
+def test_predict_on_a_read_only_disk(url: str, padding: int) -> None:
     assert httpx2.post(f"{url}/predict", files={"file": SEVEN + bytes(padding)}).json()["digit"] == 7
 
 
-def test_largest_image_fits_in_the_recommended_memory(url: str, container: str) -> None:
+def test_memory_of_the_largest_image(url: str, container: str) -> None:
     service = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]["service"]
     assert service["deploy"]["resources"]["limits"] == {"memory": "512M", "pids": 64}
     image = Image.new("RGBA", (7071, 7071), (255, 255, 255, 0))
@@ -66,7 +66,7 @@ def test_largest_image_fits_in_the_recommended_memory(url: str, container: str) 
     assert not state(container)["OOMKilled"]
 
 
-def test_save_on_a_full_disk_keeps_the_earlier_weights(container: str) -> None:
+def test_save_on_a_full_disk(container: str) -> None:
     code = """
 import shutil
 from dataclasses import replace
@@ -84,8 +84,8 @@ except OSError as error:
     assert python(container, code).stdout == f"No space left on device /small/{DEFAULT_PATH.name} True\n"
 
 
-def test_image_holds_what_the_lock_file_lists(container: str) -> None:
-    """The bill of materials is made of that file."""
+def test_installed_packages(container: str) -> None:
+    """They equal the lock file, from which the bill of materials is made."""
     listed = "from importlib.metadata import distributions; print(*(f'{d.name}=={d.version}' for d in distributions()))"
     version, *_ = python(container, "import platform; print(platform.python_version())").stdout.split()
     environment = {"python_full_version": version, "python_version": ".".join(version.split(".")[:2])}
@@ -102,12 +102,11 @@ def test_image_holds_what_the_lock_file_lists(container: str) -> None:
     assert found == expected
 
 
-def test_two_workers_without_a_writable_disk(image: str) -> None:
-    name = docker(
-        "run", "--detach", "--read-only", "--publish", "127.0.0.1::8000", image, "python", "-m", "app", "--workers", "2"
-    ).stdout.strip()
+def test_two_workers_on_another_port(image: str) -> None:
+    command = ("python", "-m", "app", "--workers", "2", "--port", "9000")
+    name = docker("run", "--detach", "--read-only", "--publish", "127.0.0.1::9000", image, *command).stdout.strip()
     try:
-        url = f"http://{docker('port', name, '8000').stdout.split()[0]}"
+        url = f"http://{docker('port', name, '9000').stdout.split()[0]}"
         wait_until_healthy(name)
         assert httpx2.post(f"{url}/predict", content=SEVEN).json()["digit"] == 7
         assert 'predictions_total{confident="true",digit="7"} 1.0' in httpx2.get(f"{url}/metrics").text
@@ -117,7 +116,7 @@ def test_two_workers_without_a_writable_disk(image: str) -> None:
         docker("rm", "--force", name)
 
 
-def test_image_holds_only_the_service_and_its_weights_and_runs_without_privileges(container: str) -> None:
+def test_contents_and_privileges(container: str) -> None:
     listed = python(container, "import os; print(*sorted(os.listdir('/srv')), *os.listdir('/srv/weights'))").stdout
     assert listed.split()[:2] == ["app", "weights"]
     assert "three-or-seven.safetensors" in listed
@@ -128,7 +127,7 @@ def test_image_holds_only_the_service_and_its_weights_and_runs_without_privilege
     assert "CapEff:\t0000000000000000" in python(container, "print(open('/proc/1/status').read())").stdout
 
 
-def test_docker_stop_ends_with_exit_code_0(url: str, container: str) -> None:
+def test_docker_stop(url: str, container: str) -> None:
     docker("stop", container)
     assert state(container)["ExitCode"] == 0
     assert "Finished server process" in docker("logs", container).stderr

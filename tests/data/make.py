@@ -1,4 +1,4 @@
-"""Make the compact copy of MNIST's test images that the tests carry: `python -m tests.data.make FOLDER_WITH_MNIST`."""
+"""Make the compact copy of MNIST's test images for the tests: `python -m tests.data.make FOLDER_WITH_MNIST`."""
 
 import sys
 from pathlib import Path
@@ -16,21 +16,21 @@ OTHERS_OF_EACH = 50
 
 SAMPLES = HERE.parents[1] / "app" / "static" / "samples"
 SAMPLE_DIGITS = {"3": 1, "7": 0, "3-curled": 0, "7-barred": 4, "5": 1, "2": 0}
-"""For the page: name, which begins with the digit, and its place among the images of that digit."""
+"""Samples of the page: name, which begins with the digit, and index among the images of that digit."""
 
 SELF_TEST_PLACES = [*(1, 4, 10, 19), *(0, 3, 4, 8), *(13, 18, 11, 4, 0, 17, 8, 12)]
-"""For the self-test: the place of each image among those of its digit. Even `train --quick` makes weights that pass."""
+"""Images of the self-test: index among those of the digit. Weights of `train --quick` pass it too."""
 
 
 def compact(test: Digits) -> dict[str, Digits]:
-    """All threes and sevens, and the first of each other digit, in MNIST's order."""
+    """Select all threes and sevens, and the first of each other digit, in MNIST's order."""
     others = [test.only(digit) for digit in range(10) if digit not in DIGITS]
     images, labels = (np.concatenate([part[:OTHERS_OF_EACH] for part in parts]) for parts in zip(*others, strict=True))
     return {"digits": test.only(*DIGITS), "others": Digits(images, labels)}
 
 
 def photo(ink: NDArray[np.uint8]) -> Image.Image:
-    """Blue ink on paper, off the middle, in the light of a lamp at one side."""
+    """Draw blue ink on paper, off-centre, with light from one side."""
     large = Image.fromarray(ink).resize((360, 360), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(4))
     strength = np.clip((np.asarray(large) / 255.0 - 0.35) * 6, 0, 1)[..., None]
     paper = np.full((600, 800, 3), (240.0, 235.0, 220.0))

@@ -1,4 +1,4 @@
-"""Files that are made to break decoders, and files that are merely odd."""
+"""Malicious files, and valid but unusual ones."""
 
 import random
 import struct
@@ -13,7 +13,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 
 
 def drawing(mode: str = "L", size: tuple[int, int] = (28, 28)) -> Image.Image:
-    """A seven."""
+    """Draw a seven."""
     image = Image.new("L", size)
     width, height = size
     corners = [(width * x // 100, height * y // 100) for x, y in ((25, 20), (75, 20), (45, 85))]
@@ -22,26 +22,26 @@ def drawing(mode: str = "L", size: tuple[int, int] = (28, 28)) -> Image.Image:
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
-    """One chunk of a PNG, with its checksum."""
+    """Make a PNG chunk with its checksum."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def png(
     width: int, height: int, pixels: bytes, depth: int = 8, color: int = 0, extra: bytes = b"", interlace: int = 0
 ) -> bytes:
-    """A PNG with any header."""
+    """Make a PNG with any header."""
     head = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace)
     body = chunk(b"IHDR", head) + extra + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
 
 
 def patched(data: bytes, at: int, new: bytes) -> bytes:
-    """The file with other bytes at one place."""
+    """Replace bytes of a file."""
     return data[:at] + new + data[at + len(new) :]
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
-    """Small files that decode to large ones."""
+    """Make small files that decode to large images."""
     rows = b"\0" * (28 * 29)
     gif, bmp, jpeg = (encode(drawing("P"), "GIF"), encode(drawing(), "BMP"), encode(drawing(), "JPEG"))
     webp = encode(Image.new("RGBA", (28, 28), (0, 0, 0, 9)), "WEBP", save_all=True, append_images=[drawing("RGBA")])
@@ -65,7 +65,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
 
 
 def liars() -> Iterator[tuple[str, bytes]]:
-    """Files whose parts contradict each other."""
+    """Make files with contradictory headers."""
     rows = b"\0" * (28 * 29)
     yield "png with too few rows", png(28, 28, rows[:100])
     yield "png of no pixels", png(0, 0, b"")
@@ -79,7 +79,7 @@ def liars() -> Iterator[tuple[str, bytes]]:
 
 
 def odd() -> Iterator[tuple[str, bytes]]:
-    """Rare files that are valid, and files that are not images."""
+    """Make rare valid files, and files that are not images."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for mode in ("1", "L", "LA", "P", "RGB", "RGBA"):
         yield f"png in mode {mode}", encode(drawing(mode))
@@ -104,8 +104,8 @@ def odd() -> Iterator[tuple[str, bytes]]:
 
 
 def damaged(seed: int = 0) -> Iterator[tuple[str, bytes]]:
-    """Good files of each format, cut off, with flipped bits, with parts left out and doubled."""
-    rng = random.Random(seed)  # what is drawn is no secret
+    """Damage files of each format: truncate, flip bits, remove and repeat parts."""
+    rng = random.Random(seed)  # not for cryptography
     for kind in FORMATS:
         for size in ((28, 28), (200, 120)):
             good = encode(drawing("RGB", size), kind)
@@ -124,5 +124,5 @@ def damaged(seed: int = 0) -> Iterator[tuple[str, bytes]]:
 
 
 def corpus() -> dict[str, bytes]:
-    """All of them, by name."""
+    """Make all files, by name."""
     return {name: data for part in (bombs, liars, odd, damaged) for name, data in part()}

@@ -20,22 +20,22 @@ from tests.hostile.corpus import corpus
 from tests.hostile.test_inference_protocol import FP32, UINT8
 
 LONGEST = 4096
-"""Bytes of a seed: long ones slow the search down."""
+"""Maximum number of bytes of a seed. Long seeds slow the search down."""
 
 
 def read_image(data: bytes) -> None:
-    """The last byte says whether to fit."""
+    """The last byte is the value of `fit`."""
     test_files.read(data[:-1], data[-1:] > b"\x7f")
 
 
 def read_tensor(data: bytes) -> None:
-    """Up to the first null byte it is JSON."""
+    """The JSON ends at the first null byte."""
     head, null, _ = data.partition(b"\0")
     test_inference_protocol.read(data, str(len(head)) if null else None)
 
 
 def tensor_seeds() -> Iterator[bytes]:
-    """A request of each kind."""
+    """Make a request of each kind."""
     for tensor, size in ((UINT8 | {"shape": [1, 28, 28]}, 784), (FP32, 3136)):
         for more, binary in (({"data": [0] * 784}, b""), ({"parameters": {"binary_data_size": size}}, bytes(size))):
             yield json.dumps({"id": "a", "inputs": [tensor | more], "outputs": [{"name": "digit"}]}).encode() + binary

@@ -1,4 +1,4 @@
-"""V2 requests that Hypothesis makes up."""
+"""Random inference requests."""
 
 import json
 from typing import Any
@@ -33,7 +33,7 @@ UINT8 = {"name": "image", "datatype": "UINT8"}
 
 
 def read(body: bytes, header_length: str | None) -> None:
-    """Images in range, or a problem; anything else fails the test."""
+    """Read a request to valid images or a problem."""
     with problem_or_success():
         _, images = read_inference(body, header_length)
         assert images.dtype in (np.uint8, np.float32)
@@ -47,7 +47,7 @@ def read(body: bytes, header_length: str | None) -> None:
 @example({"inputs": [FP32 | {"data": [float("inf")] * 784}]}, b"", None)
 @example({"inputs": [UINT8 | {"shape": [-1, 28, 28], "data": [256] * 784}]}, b"", None)
 @example({"inputs": [UINT8 | {"shape": [2**62, 28, 28], "data": [0] * 784}]}, b"", None)
-def test_any_request(request: Any, binary: bytes, header_length: str | None) -> None:
+def test_random_requests(request: Any, binary: bytes, header_length: str | None) -> None:
     head = json.dumps(request).encode()
     read(head + binary, header_length)
     read(head + binary, str(len(head)))
@@ -55,7 +55,7 @@ def test_any_request(request: Any, binary: bytes, header_length: str | None) -> 
 
 @PLENTY
 @given(st.integers(1, 3), st.binary(max_size=4000), st.sampled_from(["UINT8", "FP32"]), st.integers(-9, 10_000))
-def test_any_binary_tensor(count: int, binary: bytes, datatype: str, size: int) -> None:
+def test_random_binary_tensors(count: int, binary: bytes, datatype: str, size: int) -> None:
     shape = [count, 28, 28] if datatype == "UINT8" else [count, 784]
     for claimed in (size, len(binary)):
         tensor = {"name": "image", "datatype": datatype, "shape": shape, "parameters": {"binary_data_size": claimed}}

@@ -1,4 +1,4 @@
-"""Requests that are wrong as HTTP or as forms, sent byte for byte."""
+"""Invalid HTTP requests and forms, sent as bytes."""
 
 import contextlib
 
@@ -15,11 +15,11 @@ HOST = b"Host: a\r\n"
 PIECE = 1_000_000
 OPTIONS = ("--no-access-log",)
 MEMORY = 150_000_000
-"""Bytes resident: of each request no more than its body may be kept."""
+"""Maximum resident memory in bytes."""
 
 
 def part(name: str, content: bytes, head: bytes = b"") -> bytes:
-    """A part of a form whose boundary is b."""
+    """Make a part of a form with the boundary b."""
     return b'--b\r\nContent-Disposition: form-data; name="%s"\r\n%s\r\n%s\r\n' % (name.encode(), head, content)
 
 
@@ -29,7 +29,7 @@ def form(body: bytes, kind: bytes = b"multipart/form-data; boundary=b", path: by
 
 
 def nested(depth: int) -> bytes:
-    """Forms in forms."""
+    """Make nested forms."""
     body = part("file", SEVEN) + b"--b--"
     for _ in range(depth):
         body = part("file", body, b"Content-Type: multipart/mixed; boundary=b\r\n") + b"--b--"
@@ -60,31 +60,31 @@ ENDLESS = {
     "trailers": LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n" + b"X-A: a\r\n" * (PIECE // 8),
     "the extension of a chunk": LINE + HOST + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"a" * PIECE,
 }
-"""Followed by what they end with, again and again"""
+"""Requests whose last 8 bytes are repeated."""
 
 
 @pytest.mark.parametrize("name", [*FORMS, *HEADS])
-def test_forms_are_read_or_refused_and_wrong_heads_refused(server: Server, name: str) -> None:
+def test_invalid_forms_and_heads(server: Server, name: str) -> None:
     [response] = server.exchange({**FORMS, **HEADS}[name]).split(b"HTTP/1.1 ")[1:]
     assert int(response[:3]) in ((200, 413, 415, 422) if name in FORMS else range(400, 500))
     check(server)
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_what_has_no_end_is_cut_off(server: Server, name: str) -> None:
+def test_endless_requests(server: Server, name: str) -> None:
     request = ENDLESS[name]
     with pytest.raises(ConnectionError):
         server.exchange(request + request[-8:] * (200 * PIECE // 8))
     check(server)
 
 
-def test_memory_of_pipelined_requests_is_bounded(server: Server) -> None:
+def test_pipelined_requests(server: Server) -> None:
     with server.connect(2) as connection, contextlib.suppress(TimeoutError, ConnectionError):
-        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n" * 500_000)  # whose responses are not read
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n" * 500_000)  # responses are not read
     check(server)
 
 
 def check(server: Server) -> None:
-    """It answers others, and has kept nothing."""
+    """Check that the server responds and has freed the memory."""
     assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
     assert server.peak_memory() < MEMORY

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.classifier.weights import DEFAULT_PATH, load
+from app.classifier.weights import ADVICE, DEFAULT_PATH, load
 from model_training.data import MNIST_SHA256
 from model_training.report import CARD
 
@@ -150,7 +150,7 @@ def test_missing_data_or_weights(tmp_path: Path) -> None:
     path = tmp_path / "none"
     assert run("train", "--mnist", tmp_path, "--weights", path, code=1).stderr == error
     assert run("evaluate", "--mnist", tmp_path, code=1).stderr == error
-    error = f"Cannot use the weights file {path}: No such file or directory.\n"
+    error = f"Cannot use the weights file {path}: No such file or directory. {ADVICE}\n"
     assert run("evaluate", "--weights", path, code=1).stderr == error
 
 

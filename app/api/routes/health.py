@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz` and `/metrics`, for whatever starts, watches and stops the service."""
+"""`/livez`, `/readyz` and `/metrics`."""
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -8,20 +8,20 @@ from app.api.openapi import Responses, shown
 from app.api.schemas import Health
 from app.service import Service
 
-FIGURE = 'predictions_total{confident="true",digit="7"} 42.0\n'
-"""One line of many."""
+METRIC = 'predictions_total{confident="true",digit="7"} 42.0\n'
+"""Example of a metric."""
 
 
 def readiness(ready: BaseModel, draining: BaseModel) -> Responses:
-    """Describe in the OpenAPI schema what a route answers that asks `is_ready`."""
-    stopping = {"model": type(draining), "description": "Draining: it is about to stop"}
+    """Describe the responses of a readiness route in the OpenAPI schema."""
+    stopping = {"model": type(draining), "description": "The service shuts down"}
     return {200: shown(ready), 503: stopping | shown(draining)}
 
 
 def is_ready(request: Request, response: Response) -> bool:
-    """Whether the service can predict. If the server is about to stop, it must not be asked, and the status says so.
+    """Whether the service can predict. While it shuts down, set the status to 503.
 
-    `app.server.drain` tells in the state that it shares with each request.
+    `app.server.drain` sets `draining` in the state of each request.
     """
     if draining := getattr(request.state, "draining", False):
         response.status_code = 503
@@ -29,28 +29,28 @@ def is_ready(request: Request, response: Response) -> bool:
 
 
 def router(service: Service) -> APIRouter:
-    """Routes that tell how this service is. They need no API key."""
+    """Routes for the state of the service. They need no API key."""
     router = APIRouter(tags=["health"])
     answers = readiness(Health(status="ready"), Health(status="draining"))
 
     @router.get("/livez", responses={200: shown(Health(status="alive"))})
     async def livez() -> Health:
-        """The process answers."""
+        """Tell that the process is alive."""
         return Health(status="alive")
 
     @router.get("/readyz", responses=answers)
     @router.get("/health", responses=answers, name="health")
     async def readyz(request: Request, response: Response) -> Health:
-        """The service can predict. It does not start unless the weights pass the self-test."""
+        """Tell whether the service can predict: 503 while it shuts down."""
         return Health(status="ready" if is_ready(request, response) else "draining")
 
     @router.get(
         "/metrics",
         response_class=Response,
-        responses={200: {"content": {"text/plain": {"example": FIGURE}}, "description": "Figures"}},
+        responses={200: {"content": {"text/plain": {"example": METRIC}}, "description": "Metrics"}},
     )
     async def metrics() -> Response:
-        """Figures for Prometheus, of all workers together."""
+        """Return the metrics of all workers in Prometheus' text format."""
         return Response(service.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -1,4 +1,4 @@
-"""`/model`: what the weights are."""
+"""`/model`: the metadata of the weights."""
 
 from fastapi import APIRouter
 
@@ -10,13 +10,13 @@ from app.service import Service
 
 
 def router(service: Service) -> APIRouter:
-    """A route that tells of this service's weights."""
+    """Routes for this service's weights."""
     router = APIRouter(tags=["model"], dependencies=guard(service.settings.api_key))
     card = ModelCard.of(service.weights)
 
     @router.get("/model", responses=problem_responses("/model", Unauthorized, Overloaded) | {200: shown(card)})
     async def model() -> ModelCard:
-        """What are the weights, what were they made of, and how good are they?"""
+        """Describe the weights: version, architecture, training data, metrics."""
         return card
 
     return router

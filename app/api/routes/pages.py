@@ -1,4 +1,4 @@
-"""Pages for people: the one to draw on, the model card, and Swagger UI. Nothing in them comes from another host."""
+"""HTML pages: the drawing page, the model card, problem types, Swagger UI. They load nothing from other hosts."""
 
 import html
 from importlib.resources import files
@@ -7,68 +7,74 @@ from pathlib import Path
 from fastapi import APIRouter
 from markdown_it import MarkdownIt
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, HTMLResponse
 from starlette.staticfiles import StaticFiles
 
+from app.errors import Problem
 from app.service import Service
 
 STATIC = Path(__file__).parents[2] / "static"
 
 SWAGGER_UI = Path(str(files("fastapi_offline") / "static"))
-"""That package carries Swagger UI's script and style; its page is not used, for its inline script."""
+"""Swagger UI's script and style. The package's page is not used, since it has an inline script."""
 
 CARD = "MODEL_CARD.md"
 
 
 def _policy(**sources: str) -> dict[str, str]:
-    """A content security policy: from the service itself alone, and of what kinds."""
+    """Make the header of a content security policy that allows these sources."""
     allowed = {"default": "'none'", "style": "'self'", "base-uri": "'none'", "form-action": "'none'"} | sources
     rules = [f"{name if '-' in name else f'{name}-src'} {value}" for name, value in allowed.items()]
     return {"Content-Security-Policy": "; ".join([*rules, "frame-ancestors 'none'"])}
 
 
-PAGE = _policy(script="'self'", img="'self' blob:", connect="'self'")  # blob: the pictures of /explain
-CARD_PAGE = _policy(img="'self'")
-DOCS = _policy(
-    script="'self'",
-    style="'self' 'unsafe-inline'",  # Swagger UI sets style attributes
-    img="'self' data: blob:",  # its icons, and the pictures of /explain
-    connect="'self'",
-)
+PAGE = _policy(script="'self'", img="'self' blob:", connect="'self'")  # blob: images of /explain
+ARTICLE = _policy(img="'self'")
+# Swagger UI sets style attributes, and has icons as data.
+DOCS = _policy(script="'self'", style="'self' 'unsafe-inline'", img="'self' data: blob:", connect="'self'")
 
 
 def router(service: Service) -> APIRouter:
-    """The pages, for this service's weights."""
+    """Make the routes of the pages."""
     router = APIRouter(include_in_schema=False)
-    router.mount("/static", StaticFiles(directory=STATIC))
-    router.mount("/swagger-ui", StaticFiles(directory=SWAGGER_UI))
+    for path, directory in (("/static", STATIC), ("/swagger-ui", SWAGGER_UI)):
+        router.mount(path, GZipMiddleware(StaticFiles(directory=directory), compresslevel=4))  # 2 ms for each 64 kB
     folder = service.settings.weights.parent
-    card_html = _card_html(folder / CARD, service.metadata.name)
+    card_html = _card_html(folder / CARD, f"Model card: {service.metadata.name}")
+    problems = {kind.code: _problem_html(kind) for kind in Problem.__subclasses__()}
 
     @router.get("/")
     async def page() -> FileResponse:
-        """Draw a digit and see the answer."""
+        """Return the drawing page."""
         return FileResponse(STATIC / "index.html", headers=PAGE)
 
     @router.get("/docs")
     async def docs() -> FileResponse:
-        """Swagger UI."""
+        """Return Swagger UI."""
         return FileResponse(STATIC / "docs.html", headers=DOCS)
 
     @router.get("/model/card")
     async def card() -> HTMLResponse:
-        """The model card that was written beside the weights."""
+        """Return the model card beside the weights."""
         if card_html is None:
-            raise HTTPException(404, f"There is no {CARD} beside the weights; `evaluate` writes one.")
-        return HTMLResponse(card_html, headers=CARD_PAGE)
+            raise HTTPException(404, f"There is no {CARD} beside the weights. Write it with `evaluate --write`.")
+        return HTMLResponse(card_html, headers=ARTICLE)
 
     @router.get("/model/card/{figure}.png")
     async def card_figure(figure: str) -> FileResponse:
-        """A figure of the model card."""
+        """Return a figure of the model card."""
         path = folder / f"{figure}.png"
         if not path.is_file():
-            raise HTTPException(404, "The model card has no such figure.")
+            raise HTTPException(404, f"The model card has no figure {figure!r}.")
         return FileResponse(path)
+
+    @router.get("/problems/{code}")
+    async def problem(code: str) -> HTMLResponse:
+        """Explain the `type` of a problem document."""
+        if code not in problems:
+            raise HTTPException(404, f"There is no problem type {code!r}.")
+        return HTMLResponse(problems[code], headers=ARTICLE)
 
     return router
 
@@ -80,5 +86,14 @@ def _card_html(path: Path, title: str) -> str | None:
     except OSError:
         return None
     body = MarkdownIt().enable("table").render(text).replace('src="', 'src="card/')
-    body = body.replace("<table>", '<table tabindex="0">')  # wide ones scroll, by keyboard too
-    return (STATIC / "card.html").read_text(encoding="utf-8").format(title=html.escape(title), body=body)
+    return _article(title, body.replace("<table>", '<table tabindex="0">'))  # so that the keyboard scrolls wide tables
+
+
+def _problem_html(kind: type[Problem]) -> str:
+    text = f"HTTP status {kind.status}. The field `detail` says what was wrong and what to do, for example:"
+    return _article(kind.title, MarkdownIt().render(f"# {kind.title}\n\n{text}\n\n> {kind.example}"))
+
+
+def _article(title: str, body: str) -> str:
+    template = (STATIC / "article.html").read_text(encoding="utf-8")
+    return template.format(title=html.escape(title), body=body)

@@ -1,9 +1,11 @@
-"""`/predict`, `/predict/batch` and `/explain`: images in, answers out."""
+"""`/predict`, `/predict/batch` and `/explain`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,23 +23,30 @@ from app.service import Service
 
 OF_UPLOADS = (*errors.OF_ROUTES, *errors.OF_BODIES, errors.InvalidParameter, errors.ImageMissing)
 
-Fit = Annotated[
-    bool,
-    Query(
-        description="Take an image of any size, find the digit in it, scale and centre it. For photos and drawings;"
-        " without it the image must be 28 x 28."
-    ),
-]
 
-InkQuery = Annotated[
-    Ink, Query(description="Whether the ink is darker or lighter than its background; `auto` detects it.")
-]
+class Options(BaseModel):
+    """Query parameters. Unknown ones are refused."""
 
-Colors = Annotated[bool, Query(description="Without colours the picture shows what the network saw, and no more.")]
+    fit: bool = Field(False, description="find, scale and centre the digit in an image of any size, not only 28 x 28")
+    ink: Ink = Field("auto", description="whether the digit is darker or lighter than its background")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, sent: dict[str, Any]) -> dict[str, Any]:
+        if unknown := sent.keys() - cls.model_fields.keys():
+            names = {"unknown": ", ".join(sorted(unknown)), "known": ", ".join(cls.model_fields)}
+            raise PydanticCustomError("unknown", "Unknown query parameter {unknown}. Send any of {known}", names)
+        return sent
+
+
+class ExplainOptions(Options):
+    """Query parameters of /explain."""
+
+    colors: bool = Field(True, description="`false` shows the network's input alone, without colours.")
 
 
 def router(service: Service) -> APIRouter:
-    """Routes that answer with this service."""
+    """Make the routes of a service."""
     router = APIRouter(tags=["predict"], dependencies=guard(service.settings.api_key))
     one_image = upload_body(FIELD, BINARY, *FORMATS)
     several = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": service.settings.max_batch}
@@ -49,13 +58,13 @@ def router(service: Service) -> APIRouter:
         responses=problem_responses("/predict", *OF_UPLOADS, *errors.OF_IMAGES) | {200: shown(example)},
         openapi_extra=one_image,
     )
-    async def predict(request: Request, fit: Fit = False, ink: InkQuery = "auto") -> Response:
-        """Is this image a 3 or a 7?
+    async def predict(request: Request, options: Annotated[Options, Query()]) -> Response:
+        """Tell whether an image is a 3 or a 7.
 
         Send one image (PNG, JPEG, WebP, BMP or GIF), in the form field `file` or as the body itself.
-        Dark ink on a light ground and transparent grounds are understood.
+        Dark digits on a light background and transparent backgrounds work too.
         """
-        return await answer_one(service, request, fit, ink)
+        return await answer_one(service, request, options.fit, options.ink)
 
     @router.post(
         "/predict/batch",
@@ -63,12 +72,12 @@ def router(service: Service) -> APIRouter:
         responses=problem_responses("/predict/batch", *OF_UPLOADS, errors.BatchTooLarge) | {200: shown(batch_example)},
         openapi_extra=upload_body(BATCH_FIELD, several),
     )
-    async def predict_batch(request: Request, fit: Fit = False, ink: InkQuery = "auto") -> Response:
-        """Is each of these images a 3 or a 7?
+    async def predict_batch(request: Request, options: Annotated[Options, Query()]) -> Response:
+        """Tell of several images whether each is a 3 or a 7.
 
-        Send the images in form fields `files`. Each gets an answer or a problem of its own, in their order.
+        Send the images in form fields `files`. Each has its own prediction or problem, in the same order.
         """
-        return await answer_batch(service, request, fit, ink)
+        return await answer_batch(service, request, options.fit, options.ink)
 
     @router.post(
         "/explain",
@@ -77,20 +86,20 @@ def router(service: Service) -> APIRouter:
         | {200: {"description": "280 x 280", "content": {"image/png": {}}}},
         openapi_extra=one_image,
     )
-    async def explain(request: Request, fit: Fit = False, ink: InkQuery = "auto", colors: Colors = True) -> Response:
-        """Which pixels spoke for 3, and which for 7?
+    async def explain(request: Request, options: Annotated[ExplainOptions, Query()]) -> Response:
+        """Show which pixels are evidence for 3 and which for 7.
 
-        Send one image as to `/predict`. Back comes the picture that the network saw, enlarged: orange pixels spoke
-        for 3, blue ones for 7 (gradient x input).
+        Send one image as to `/predict`. The response is the network's input, enlarged: orange pixels are evidence for
+        3, blue ones for 7 (gradient x input).
         """
-        image = await _read_one(service, request, fit, ink)
-        return Response(await service.explain(image, colors), media_type="image/png")
+        image = await _read_one(service, request, options.fit, options.ink)
+        return Response(await service.explain(image, options.colors), media_type="image/png")
 
     return router
 
 
 async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
-    """Answer a request with one image. Raises the same errors as `read_upload` and `Service.read`."""
+    """Classify the image of a request. Raises the same errors as `read_upload` and `Service.read`."""
     image = await _read_one(service, request, fit, ink)
     prediction = await service.classify_one(image)
     answer = PredictionResponse.of(prediction, image, model=service.metadata)
@@ -98,35 +107,36 @@ async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "
 
 
 async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
-    """Answer a request with several images. Raises the same errors as `read_batch`."""
+    """Classify the images of a request. Raises the same errors as `read_batch`."""
     uploads = await read_batch(request, service.settings.max_batch)
-    read = await service.read_all(uploads, fit, ink)
+    read = await service.read_all([upload.content for upload in uploads], fit, ink)
     path, request_id = request.url.path, request.state.request_id
     images = [problem_document(image, path, request_id) if isinstance(image, Problem) else image for image in read]
     pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
     predictions = await service.classify(np.array(pixels, np.uint8).reshape(len(pixels), *IMAGE_SHAPE))
-    answer = BatchResponse.of(predictions, images, service.metadata)
+    filenames = [upload.filename for upload in uploads]
+    answer = BatchResponse.of(predictions, images, filenames, service.metadata)
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
 async def _read_one(service: Service, request: Request, fit: bool, ink: Ink) -> DigitImage:
-    """Read the image of a request. If the Content-Type is of no image, the error lists the ways to upload one."""
+    """Read the image of a request. If the Content-Type is not an image type, the error lists the ways to upload one."""
     upload = await read_upload(request)
     try:
         return await service.read(upload, fit, ink)
     except ImageFormat:
         if kind := mistaken_kind(request.headers):
-            way = f'in the field "{FIELD}" of a multipart form, or bare as the body'
-            raise ImageFormat(f"The body is no image, but {kind}. Send a PNG, JPEG, WebP, BMP or GIF {way}.") from None
+            way = f'in the field "{FIELD}" of a multipart form, or as the body'
+            raise ImageFormat(f"The body is {kind}. Send a PNG, JPEG, WebP, BMP or GIF {way}.") from None
         raise
 
 
 def _examples(service: Service) -> tuple[PredictionResponse, BatchResponse]:
-    """Make answers for the OpenAPI schema: for the sample image, and for a batch with a file that is not an image."""
+    """Make example responses: for the sample image, and for a batch with a file that is not an image."""
     predictions = service.classifier.predict(sample().pixels[None])
     [prediction] = predictions.each()
     problem = problem_document(ImageFormat(), "/predict/batch", REQUEST_ID)
     return (
         PredictionResponse.of(prediction, sample(), model=service.metadata),
-        BatchResponse.of(predictions, [sample(), problem], service.metadata),
+        BatchResponse.of(predictions, [sample(), problem], ["seven.png", "notes.txt"], service.metadata),
     )

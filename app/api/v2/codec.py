@@ -1,10 +1,11 @@
-"""The Open Inference Protocol, version 2: requests to arrays and answers back, as JSON or as binary tensors.
+"""Conversion between arrays and requests or responses of the Open Inference Protocol, with JSON or binary tensors.
 
 https://github.com/kserve/open-inference-protocol and, for the extension `binary_tensor_data`,
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 """
 
 import re
+from reprlib import repr as shortened
 from typing import Any
 
 import msgspec
@@ -19,15 +20,16 @@ from app.classifier.weights import Metadata
 from app.errors import InvalidInference
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-"""Header with the number of bytes of a body that are JSON; binary tensors follow"""
+"""Header with the size of the JSON in bytes; binary tensors follow it."""
 
-_RANGES = {
-    "UINT8": "UINT8 values are from 0 to 255.",
-    "FP32": "FP32 values are from 0 (background) to 1 (foreground). Divide levels by 255.",
+RANGES = {
+    "UINT8": "A value is out of range. Send UINT8 from 0 to 255.",
+    "FP32": "A value is out of range. Send FP32 from 0 (background) to 1: grey / 255.",
 }
+"""Error by datatype."""
 
 PIECE_BYTES = 64 * 1024
-"""Length of the JSON that is parsed in one call, in a millisecond"""
+"""Size of the JSON that is parsed in one call, which takes a millisecond."""
 
 _NUMBER = re.compile("[0-9]{1,12}")
 
@@ -40,27 +42,29 @@ def read_inference(body: bytes, header_length: str | None) -> tuple[schemas.Infe
     length = len(body)
     if header_length is not None:
         if not (_NUMBER.fullmatch(header_length) and int(header_length) <= len(body)):
-            raise InvalidInference(f"{HEADER_LENGTH} must be the number of the body's first bytes that are JSON.")
+            received = f"{HEADER_LENGTH} is {header_length!r}, and the body has {length} bytes"
+            raise InvalidInference(f"{received}. Send the number of bytes of the JSON at the beginning of the body.")
         length = int(header_length)
     try:
         document, data = _without_data(body[:length])
         request = schemas.InferenceRequest.model_validate_json(document)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidInference(f"This is no inference request: {error}.") from None
+        raise InvalidInference(f"The inference request is not valid: {error}.") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
-        raise InvalidInference(f"This is no inference request: {where}: {first['msg']}.") from None
-    if [tensor.name for tensor in request.inputs] != [schemas.INPUT]:
-        raise InvalidInference(f'Send one input, named "{schemas.INPUT}".')
+        raise InvalidInference(f"The inference request is not valid: {where}: {first['msg']}.") from None
+    names = [tensor.name for tensor in request.inputs]
+    if names != [schemas.INPUT]:
+        raise InvalidInference(f'The inputs are {shortened(names)}. Send one input, "{schemas.INPUT}".')
     names = [output.name for output in request.outputs or ()]
     if len(set(names)) < len(names) or not set(names) <= set(schemas.OUTPUTS):
-        raise InvalidInference(f"Ask for {', '.join(schemas.OUTPUTS)}, each at most once.")
+        raise InvalidInference(f"The outputs are {shortened(names)}. Request any of {', '.join(schemas.OUTPUTS)} once.")
     return request, _read_tensor(request.inputs[0], data, body[length:])
 
 
 def _without_data(document: bytes) -> tuple[bytes, bytes]:
-    """Split the data of the last input off a JSON document; it may be a million times as long as the rest."""
+    """Split a JSON document into all but the tensors' data, and the data of the last tensor."""
     request = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
     if "inputs" not in request:
         return document, b""
@@ -71,29 +75,30 @@ def _without_data(document: bytes) -> tuple[bytes, bytes]:
 
 def _read_tensor(tensor: schemas.RequestInput, data: bytes, binary: bytes) -> NDArray[Any]:
     if tensor.datatype not in schemas.INPUT_KINDS:
-        raise InvalidInference(f"Send the images as {' or '.join(schemas.INPUT_KINDS)}.")
+        kinds = " or ".join(schemas.INPUT_KINDS)
+        raise InvalidInference(f"The datatype is {shortened(tensor.datatype)}. Send {kinds}.")
     dtype, image_shape = schemas.INPUT_KINDS[tensor.datatype]
     count, *rest = tensor.shape or [0]
     if tuple(rest) != image_shape or count < 1:
-        wanted = ", ".join(["n", *map(str, image_shape)])
-        raise InvalidInference(f"The shape is {tensor.shape}. As {tensor.datatype} send [{wanted}], n at least 1.")
+        expected = ", ".join(["n", *map(str, image_shape)])
+        raise InvalidInference(f"The shape is {tensor.shape}. For {tensor.datatype} send [{expected}], n at least 1.")
     values = _from_binary(tensor, dtype, binary) if data in (b"", b"null") else _from_json(tensor, data, dtype)
     if values.size != count * PIXELS:
-        raise InvalidInference(f"The shape {tensor.shape} wants {count * PIXELS} values, and {values.size} came.")
+        raise InvalidInference(f"The data has {values.size} values. The shape {tensor.shape} needs {count * PIXELS}.")
     if dtype is np.float32 and not ((values >= 0) & (values <= 1)).all():
-        raise InvalidInference(_RANGES["FP32"])
+        raise InvalidInference(RANGES["FP32"])
     return values.reshape(tensor.shape)
 
 
 def _from_json(tensor: schemas.RequestInput, data: bytes, dtype: type[np.generic]) -> NDArray[Any]:
-    """Read numbers in pieces: one call for all of them would hold Python's lock, and so all other requests."""
+    """Parse numbers in pieces: one call for all would hold the interpreter's lock and stop other requests."""
     digits, kind = (b"0123456789-", list[int]) if dtype is np.uint8 else (b"0123456789-+.eE", list[float])
     skeleton, image = data.translate(None, digits + b" \t\r\n"), b""
     for side in reversed(tensor.shape[1:]):
         image = _skeleton(image, side)
     layouts = (_skeleton(inner, (len(skeleton) - 1) // (len(inner) + 1)) for inner in (b"", image))
     if skeleton == b"[]" or skeleton not in layouts:
-        raise InvalidInference(f"The data must be {tensor.datatype} numbers, flat or nested like the shape.")
+        raise InvalidInference(f"The data is not valid. Send {tensor.datatype} numbers, flat or nested like the shape.")
     flat, end, pieces = data.translate(None, b"[]"), -1, []
     try:
         while end < len(flat):
@@ -101,37 +106,37 @@ def _from_json(tensor: schemas.RequestInput, data: bytes, dtype: type[np.generic
             end = len(flat) if end < 0 else end
             pieces.append(np.array(msgspec.json.decode(b"[%s]" % flat[start:end], type=kind), dtype))
     except (OverflowError, msgspec.ValidationError):
-        raise InvalidInference(_RANGES[tensor.datatype]) from None
+        raise InvalidInference(RANGES[tensor.datatype]) from None
     return np.concatenate(pieces)
 
 
 def _skeleton(inner: bytes, count: int) -> bytes:
-    """Return the brackets and commas of the JSON of an array, from those of each element."""
+    """Return the brackets and commas of a JSON array, from those of each element."""
     return b"[%s]" % ((inner + b",") * count)[:-1]
 
 
 def _from_binary(tensor: schemas.RequestInput, dtype: type[np.generic], binary: bytes) -> NDArray[Any]:
     size = (tensor.parameters or schemas.InputParameters()).binary_data_size
     if size is None:
-        raise InvalidInference("The input has neither data nor a binary_data_size.")
+        raise InvalidInference("The input has no data. Send `data`, or binary_data_size and bytes after the JSON.")
     if size != len(binary):
-        raise InvalidInference(f"binary_data_size is {size}, and {len(binary)} bytes follow the JSON.")
-    if size % np.dtype(dtype).itemsize:
-        raise InvalidInference(f"{size} bytes are no whole number of {tensor.datatype} values.")
+        raise InvalidInference(f"binary_data_size is {size}, but {len(binary)} bytes follow the JSON.")
+    if size % (itemsize := np.dtype(dtype).itemsize):
+        raise InvalidInference(f"binary_data_size is {size}. Send a multiple of {itemsize} for {tensor.datatype}.")
     return np.frombuffer(binary, np.dtype(dtype).newbyteorder("<")).astype(dtype, copy=False)
 
 
 def write_inference(
     request: schemas.InferenceRequest, predictions: Predictions, metadata: Metadata
 ) -> tuple[bytes, int | None]:
-    """Make the body of the response, and the number of its bytes that are JSON if binary tensors follow."""
+    """Make the response body, and the size of its JSON if binary tensors follow."""
     digits, probabilities, confident = predictions
     arrays = {"probabilities": probabilities, "digit": digits, "confident": confident}
-    wanted = request.outputs or [schemas.RequestOutput(name=name) for name in schemas.OUTPUTS]
+    requested = request.outputs or [schemas.RequestOutput(name=name) for name in schemas.OUTPUTS]
     all_binary = (request.parameters or schemas.RequestParameters()).binary_data_output
     outputs: list[schemas.ResponseOutput] = []
     binaries: list[bytes] = []
-    for output in wanted:
+    for output in requested:
         datatype, dtype, _ = schemas.OUTPUTS[output.name]
         array = arrays[output.name]
         tensor = schemas.ResponseOutput(name=output.name, datatype=datatype, shape=list(array.shape))
@@ -140,7 +145,7 @@ def write_inference(
             binaries.append(array.astype(dtype).tobytes())
             tensor.parameters = {"binary_data_size": len(binaries[-1])}
         else:
-            tensor.data = array.ravel().tolist()  # an assignment is not validated, which saves time
+            tensor.data = array.ravel().tolist()  # assignments are not validated, which saves time
         outputs.append(tensor)
     response = schemas.InferenceResponse(
         model_name=metadata.name, model_version=metadata.version, outputs=outputs, id=request.id

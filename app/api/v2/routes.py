@@ -1,4 +1,4 @@
-"""`/v2`: the Open Inference Protocol, so that clients of KServe, Triton and MLServer work unchanged."""
+"""`/v2`: the Open Inference Protocol, for clients of KServe, Triton and MLServer."""
 
 import json
 from enum import Enum
@@ -27,16 +27,16 @@ OF_MODELS = (*errors.OF_ROUTES, errors.UnknownModel)
 OF_INFERENCE = (*OF_MODELS, *errors.OF_BODIES, errors.InvalidInference)
 
 INLINE_BINARY = 64
-"""Minimum number of bytes of a binary request that take as long to read as one byte of JSON"""
+"""Number of bytes of a binary request that take as long to read as one byte of JSON."""
 
 HEADER_LENGTH_PARAMETER = {"name": HEADER_LENGTH, "in": "header"} | {
     key: HEADERS[HEADER_LENGTH][key] for key in ("description", "required", "schema")
 }
-"""Without the header's example, which would contradict the example of the body"""
+"""The header without its example, which would contradict the example of the body."""
 
 
 def router(service: Service) -> APIRouter:
-    """Routes that answer with this service."""
+    """Make the routes of a service."""
     router = APIRouter(tags=TAGS)
     server = schemas.ServerMetadata(name="three-or-seven", version=__version__)
 
@@ -46,17 +46,17 @@ def router(service: Service) -> APIRouter:
         responses=problem_responses("/v2", *errors.OF_ROUTES) | {200: shown(server)},
     )
     async def server_metadata() -> schemas.ServerMetadata:
-        """What the server is, and which extensions it supports."""
+        """Name the server, its version and the extensions that it supports."""
         return server
 
     @router.get("/v2/health/live", responses={200: shown(schemas.Liveness(live=True))})
     async def server_live() -> schemas.Liveness:
-        """The process answers."""
+        """Tell that the process is alive."""
         return schemas.Liveness(live=True)
 
     @router.get("/v2/health/ready", responses=readiness(schemas.Readiness(ready=True), schemas.Readiness(ready=False)))
     async def server_ready(request: Request, response: Response) -> schemas.Readiness:
-        """The service can predict."""
+        """Tell whether the service can predict."""
         return schemas.Readiness(ready=is_ready(request, response))
 
     for prefix in (MODEL, MODEL_VERSION):
@@ -65,10 +65,10 @@ def router(service: Service) -> APIRouter:
 
 
 def _model_router(service: Service, prefix: str) -> APIRouter:
-    """Build the routes of the model under a path that names it. All but `/ready` require the API key."""
+    """Make the routes of the model with a path prefix. All but `/ready` require the API key."""
     router = APIRouter(prefix=prefix, tags=TAGS)
     name, version = service.metadata.name, service.metadata.version
-    # FastAPI would describe the parts of the path itself, and promise a 422 for other names.
+    # FastAPI's own description of path parameters would include a 422 response.
     parameters = [
         {"name": part, "in": "path", "required": True, "schema": {"type": "string", "enum": [value]}}
         for part, value in _names(service).items()
@@ -85,7 +85,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
         openapi_extra={"parameters": parameters},
     )
     async def model_metadata() -> schemas.ModelMetadata:
-        """What the model takes and gives."""
+        """Describe the inputs and outputs of the model."""
         return metadata
 
     @router.get(
@@ -96,7 +96,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
         openapi_extra={"parameters": parameters},
     )
     async def model_ready(request: Request, response: Response) -> schemas.ModelReadiness:
-        """The model can predict."""
+        """Tell whether the model can predict."""
         return schemas.ModelReadiness(name=name, ready=is_ready(request, response))
 
     @router.post(
@@ -107,7 +107,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
         openapi_extra={"requestBody": request_body, "parameters": [*parameters, HEADER_LENGTH_PARAMETER]},
     )
     async def infer(request: Request) -> Response:
-        """Classify images: light ink on a dark ground.
+        """Classify images, light digits on a dark background.
 
         UINT8 [n, 28, 28] from 0 to 255, or FP32 [n, 784] from 0 to 1; as JSON, or binary after the JSON.
         """
@@ -121,11 +121,11 @@ async def check_model(service: Service, request: Request) -> None:
     known = _names(service)
     for part, sent in request.path_params.items():
         if sent != known[part]:
-            raise errors.UnknownModel(f"There is no {part} {sent!r}; the only one is {known[part]}.")
+            raise errors.UnknownModel(f"There is no {part} {sent!r}. Use {known[part]}.")
 
 
 async def answer_inference(service: Service, request: Request) -> Response:
-    """Answer an inference request. Raises UnknownModel, InvalidInference, and the same errors as `read_body`."""
+    """Classify the images of an inference request. Raises UnknownModel, InvalidInference and `read_body`'s errors."""
     await check_model(service, request)
     sent = await read_body(request)
     header_length = request.headers.get(HEADER_LENGTH)
@@ -143,7 +143,7 @@ def _names(service: Service) -> dict[str, str]:
 
 
 def _described_inference(service: Service) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Describe the request body and the response of an inference by those for the sample image."""
+    """Describe the request body and the response of an inference by the example of the sample image."""
     pixels = sample().pixels
     data, shape = pixels.ravel().tolist(), [1, *IMAGE_SHAPE]
     tensor = schemas.RequestInput(name=schemas.INPUT, shape=shape, datatype="UINT8", data=data)

@@ -1,4 +1,4 @@
-"""The documents of the Open Inference Protocol: what is in requests and in answers.
+"""The request and response documents of the Open Inference Protocol. Unknown fields of requests are ignored.
 
 https://github.com/kserve/open-inference-protocol
 """
@@ -6,7 +6,7 @@ https://github.com/kserve/open-inference-protocol
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from app.classifier.pixels import DIGITS, IMAGE_SHAPE, PIXELS
 
@@ -15,43 +15,39 @@ INPUT_KINDS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "UINT8": (np.uint8, IMAGE_SHAPE),
     "FP32": (np.float32, (PIXELS,)),
 }
-"""By the protocol's name of the type: NumPy's, and the shape of one image."""
+"""Data types of the input: NumPy's type, and the shape of one image."""
 
 OUTPUTS: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "probabilities": ("FP32", "<f4", (len(DIGITS),)),
     "digit": ("INT64", "<i8", ()),
     "confident": ("BOOL", "?", ()),
 }
-"""By name: the protocol's type, NumPy's (binary tensors are little-endian), and the shape for one image."""
+"""Outputs: the protocol's type, NumPy's (binary tensors are little-endian), and the shape for one image."""
 
 MOST_IMAGES = 2**31 - 1
-"""Maximum number of images in a shape; the limit on bodies is far lower."""
+"""Maximum number of images in a shape. The limit on bodies allows far fewer."""
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="ignore")  # a client's own parameters
+class InputParameters(BaseModel):
+    """Parameters of an input."""
+
+    binary_data_size: int | None = Field(None, ge=0, description="size of the binary tensor")
 
 
-class InputParameters(_Document):
-    """How an input is sent."""
+class OutputParameters(BaseModel):
+    """Parameters of a requested output."""
 
-    binary_data_size: int | None = Field(None, ge=0, description="bytes of the binary tensor, if it is one")
-
-
-class OutputParameters(_Document):
-    """How an output is wanted."""
-
-    binary_data: bool | None = Field(None, description="whether as a binary tensor")
+    binary_data: bool | None = Field(None, description="whether to return a binary tensor")
 
 
-class RequestParameters(_Document):
-    """How all outputs are wanted that do not say otherwise."""
+class RequestParameters(BaseModel):
+    """Parameters of a request."""
 
-    binary_data_output: bool = False
+    binary_data_output: bool = Field(False, description="whether outputs are binary tensors by default")
 
 
-class RequestInput(_Document):
-    """One tensor."""
+class RequestInput(BaseModel):
+    """A tensor."""
 
     name: str = Field(examples=[INPUT])
     shape: list[Annotated[int, Field(ge=-1, le=MOST_IMAGES)]] = Field(max_length=3, examples=[[1, *IMAGE_SHAPE]])
@@ -60,20 +56,20 @@ class RequestInput(_Document):
     data: list[Any] | None = Field(None, description="nested or flat; absent from a binary tensor")
 
 
-class RequestOutput(_Document):
-    """One output that is wanted."""
+class RequestOutput(BaseModel):
+    """A requested output."""
 
     name: str = Field(examples=["digit"])
     parameters: OutputParameters | None = None
 
 
-class InferenceRequest(_Document):
-    """Images to classify: light ink on a dark ground, 0 to 255 as UINT8 or 0 to 1 as FP32."""
+class InferenceRequest(BaseModel):
+    """Images to classify: light digits on a dark background, UINT8 from 0 to 255 or FP32 from 0 to 1."""
 
-    id: str | None = Field(None, description="comes back in the answer")
+    id: str | None = Field(None, description="copied to the response")
     parameters: RequestParameters | None = None
     inputs: list[RequestInput] = Field(max_length=1)
-    outputs: list[RequestOutput] | None = Field(None, max_length=len(OUTPUTS), description="all, if none are named")
+    outputs: list[RequestOutput] | None = Field(None, max_length=len(OUTPUTS), description="all, by default")
 
 
 class TensorMetadata(BaseModel):
@@ -85,7 +81,7 @@ class TensorMetadata(BaseModel):
 
 
 class ModelMetadata(BaseModel):
-    """What the model takes and gives."""
+    """Inputs and outputs of the model."""
 
     name: str
     versions: list[str]
@@ -98,7 +94,7 @@ class ModelMetadata(BaseModel):
 
 
 class ServerMetadata(BaseModel):
-    """What the server is."""
+    """Name, version and extensions of the server."""
 
     name: str
     version: str
@@ -106,7 +102,7 @@ class ServerMetadata(BaseModel):
 
 
 class Liveness(BaseModel):
-    """That the server runs."""
+    """Whether the server runs."""
 
     live: bool
 
@@ -125,14 +121,14 @@ class ModelReadiness(BaseModel):
 
 
 class ResponseOutput(TensorMetadata):
-    """One tensor."""
+    """A tensor."""
 
     data: list[float] | list[int] | list[bool] | None = Field(None, description="flat; absent from a binary tensor")
     parameters: dict[str, int] | None = None
 
 
 class InferenceResponse(BaseModel):
-    """The answers, in the order of the images."""
+    """The predictions, in the order of the images."""
 
     model_name: str
     model_version: str
@@ -141,6 +137,6 @@ class InferenceResponse(BaseModel):
 
 
 class InferenceError(BaseModel):
-    """Why there is no answer."""
+    """Description of an error."""
 
     error: str

@@ -1,4 +1,4 @@
-"""What the OpenAPI schema cannot say to schemathesis: which bytes are an image of 28 x 28."""
+"""Schemathesis hooks that generate images of 28 x 28, which OpenAPI cannot describe."""
 
 import numpy as np
 import schemathesis

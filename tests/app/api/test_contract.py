@@ -1,4 +1,4 @@
-"""The OpenAPI schema and the service say the same: schemathesis tries what the schema allows, and what it does not."""
+"""Schemathesis tests the service against its OpenAPI schema, with valid and invalid requests."""
 
 import os
 import re
@@ -11,11 +11,11 @@ from tests.serving import serve
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES, CASES = (60, 1000) if os.environ.get("CI") == "true" else (15, 250)
-"""Cases that the schema generates for each operation at most, and for all together at least."""
+"""Maximum number of cases for each operation, and minimum for all operations."""
 
 
-def test_schemathesis_finds_no_failure(tmp_path: Path) -> None:
-    """All its checks, in all its phases, on a live server."""
+def test_schemathesis(tmp_path: Path) -> None:
+    """All checks in all phases."""
     with serve("--no-access-log") as server:
         command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"]
         options = ["--checks", "all", "--max-examples", str(EXAMPLES), "--workers", "1", "--seed", "1", "--no-color"]

@@ -1,4 +1,4 @@
-"""What Swagger UI shows is what the service says."""
+"""The OpenAPI schema: examples equal real responses."""
 
 from typing import Any, NamedTuple
 
@@ -6,17 +6,18 @@ import httpx2
 import jsonschema
 import pytest
 
+from app import __version__
 from app.errors import Problem
 from tests.app.api.routes.test_predict import REFUSALS
 
 INFER = "/v2/models/{model}/infer"
 STATUSES = {problem.code: problem.status for problem in Problem.__subclasses__()}
-BEFORE_ROUTES = {"invalid-request", "head-too-large"}  # what is no HTTP is no operation either
+NOT_OF_ROUTES = {"not-found", "method-not-allowed"}
 HEADERS = {"401": {"WWW-Authenticate"}, "415": {"Accept-Encoding"}, "503": {"Retry-After"}}
 
 
 class Answer(NamedTuple):
-    """One that the document describes."""
+    """A response in the schema."""
 
     path: str
     method: str
@@ -42,7 +43,18 @@ def answers(document: Any) -> list[Answer]:
     ]
 
 
-def test_every_answer_in_json_has_an_example_that_its_schema_allows(document: Any, answers: list[Answer]) -> None:
+def test_versions_summaries_and_uploads(client: httpx2.Client, document: Any) -> None:
+    info = document["info"]
+    model = client.get("/model").json()["version"]
+    assert (info["version"], info["description"]) == (__version__, f"Model version: {model}.")
+    summaries = [operation["summary"] for path in document["paths"].values() for operation in path.values()]
+    assert "Tell whether an image is a 3 or a 7" in summaries
+    assert all(summary.count(" ") > 2 for summary in summaries)
+    images = {f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif")}
+    assert set(document["paths"]["/predict"]["post"]["requestBody"]["content"]) == {"multipart/form-data"} | images
+
+
+def test_examples_follow_their_schemas(document: Any, answers: list[Answer]) -> None:
     for answer in answers:
         if answer.media_type.endswith("json"):
             examples = [shown["value"] for shown in answer.content.get("examples", {}).values()]
@@ -51,7 +63,7 @@ def test_every_answer_in_json_has_an_example_that_its_schema_allows(document: An
                 jsonschema.validate(example, schema)
 
 
-def test_every_problem_is_shown_as_itself(answers: list[Answer]) -> None:
+def test_examples_of_problems(answers: list[Answer]) -> None:
     shown = set()
     for answer in answers:
         for code, example in answer.content.get("examples", {}).items():
@@ -64,10 +76,10 @@ def test_every_problem_is_shown_as_itself(answers: list[Answer]) -> None:
                 assert example["value"]["type"] == f"/problems/{code}"
                 assert example["value"]["status"] == STATUSES[code]
                 assert example["value"]["instance"] == answer.path
-    assert shown == set(STATUSES) - BEFORE_ROUTES
+    assert shown == set(STATUSES) - NOT_OF_ROUTES
 
 
-def test_what_is_got_is_what_was_shown(client: httpx2.Client, answers: list[Answer]) -> None:
+def test_get_responses_equal_their_examples(client: httpx2.Client, answers: list[Answer]) -> None:
     version = client.get("/model").json()["version"]
     shown = [answer for answer in answers if (answer.method, answer.status) == ("get", "200")]
     for answer in shown:
@@ -77,7 +89,7 @@ def test_what_is_got_is_what_was_shown(client: httpx2.Client, answers: list[Answ
     assert len(shown) > 8
 
 
-def test_the_inference_that_is_shown_can_be_sent_and_is_answered_as_shown(client: httpx2.Client, document: Any) -> None:
+def test_inference_example(client: httpx2.Client, document: Any) -> None:
     operation = document["paths"][INFER]["post"]
     request = operation["requestBody"]["content"]["application/json"]["example"]
     response = client.post(INFER.format(model="three-or-seven"), json=request)
@@ -88,7 +100,7 @@ def test_the_inference_that_is_shown_can_be_sent_and_is_answered_as_shown(client
 
 
 @pytest.mark.parametrize("name", ["invalid fit", "text", "wrong field", "truncated image", "another size", "blank"])
-def test_a_refusal_is_what_was_shown(client: httpx2.Client, document: Any, name: str) -> None:
+def test_problems_equal_their_examples(client: httpx2.Client, document: Any, name: str) -> None:
     request, (status, code, _), _ = REFUSALS[name]
     described = document["paths"]["/predict"]["post"]["responses"][str(status)]
     shown = described["content"]["application/problem+json"]["examples"][code]["value"]
@@ -96,7 +108,7 @@ def test_a_refusal_is_what_was_shown(client: httpx2.Client, document: Any, name:
     assert refused.json() == shown
 
 
-def test_headers_and_statuses_are_described_where_they_are_sent(answers: list[Answer]) -> None:
+def test_headers_and_statuses(answers: list[Answer]) -> None:
     for answer in answers:
         expected = {"X-Request-ID"}
         if "examples" in answer.content:
@@ -105,7 +117,7 @@ def test_headers_and_statuses_are_described_where_they_are_sent(answers: list[An
             expected.add("Inference-Header-Content-Length")
         assert answer.headers == expected
         if answer.path.startswith("/v2"):
-            assert answer.status != "422"  # the protocol has no parameter that may be invalid
-        if answer.path.endswith(("ready", "live", "livez", "readyz", "health")):  # answered when all else is refused
+            assert answer.status != "422"  # the protocol has no query parameters
+        if answer.path.endswith(("ready", "live", "livez", "readyz", "health")):  # health checks
             assert answer.status != "401"
             assert answer.status != "503" or "examples" not in answer.content

@@ -11,7 +11,7 @@ from app.classifier.network import Layer
 from app.classifier.pixels import to_input
 
 
-def test_pixels_become_numbers_from_0_to_1_row_by_row() -> None:
+def test_to_input() -> None:
     images = np.zeros((2, 28, 28), np.uint8)
     images[1, 0, 1], images[1, 27, 27] = 255, 51
     inputs = to_input(images)
@@ -21,7 +21,7 @@ def test_pixels_become_numbers_from_0_to_1_row_by_row() -> None:
     assert inputs[1, [1, 783]].tolist() == pytest.approx([1, 0.2])
 
 
-def test_answers_follow_the_logits_and_the_threshold() -> None:
+def test_predictions() -> None:
     # A net of one layer whose logits are 0 and ln(9) * (the first pixel's ink): p(7) is 1/2 or 9/10.
     W = np.zeros((784, 2), np.float32)
     W[0, 1] = np.log(9)
@@ -33,8 +33,8 @@ def test_answers_follow_the_logits_and_the_threshold() -> None:
     assert confident.tolist() == [False, True]
 
 
-def test_the_classifier_imports_nothing_but_numpy_and_safetensors() -> None:
-    """What import-linter cannot say: nothing else, wherever in the code it is imported."""
+def test_imports() -> None:
+    """No other package is imported at run time either; import-linter checks the source only."""
     for path in Path(app.classifier.__file__).parent.glob("*.py"):
         for name in re.findall(r"^ *(?:from|import) (\S+)", path.read_text(), re.MULTILINE):
             allowed = {"numpy", "safetensors"} | sys.stdlib_module_names

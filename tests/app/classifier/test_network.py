@@ -4,7 +4,7 @@ import pytest
 from app.classifier.network import Layer, forward, sigmoid, softmax
 
 
-def test_sigmoid_has_its_known_values_and_limits() -> None:
+def test_sigmoid() -> None:
     z = np.array([-np.inf, -1000, -np.log(3), 0, np.log(3), 1000, np.inf])
     assert sigmoid(z).tolist() == pytest.approx([0, 0, 0.25, 0.5, 0.75, 1, 1])
     assert sigmoid(z.astype(np.float32)).tolist() == pytest.approx([0, 0, 0.25, 0.5, 0.75, 1, 1])
@@ -12,12 +12,12 @@ def test_sigmoid_has_its_known_values_and_limits() -> None:
     assert z.tolist() == pytest.approx([0, 0, 0.25, 0.5, 0.75, 1, 1])
 
 
-def test_softmax_has_its_known_values_whatever_the_size_of_the_logits() -> None:
+def test_softmax() -> None:
     logits = np.array([[0, np.log(3)], [1000, 1000 + np.log(3)], [-5000, 5000]])
     assert softmax(logits) == pytest.approx(np.array([[0.25, 0.75], [0.25, 0.75], [0, 1]]))
 
 
-def test_forward_worked_by_hand() -> None:
+def test_forward_by_hand() -> None:
     # hidden z = (ln 3, 0) . [[1, -1]] + [0, 2 ln 3] = (ln 3, ln 3), so a = (3/4, 3/4)
     # logits = 4 * 3/4 - 8 * 3/4 + 1 = -2 and 0 + 0 + 5 = 5
     parameters = (
@@ -30,7 +30,7 @@ def test_forward_worked_by_hand() -> None:
     assert logits == pytest.approx(np.array([[-2.0, 5.0]]))
 
 
-def test_forward_writes_in_given_arrays_and_keeps_the_inputs() -> None:
+def test_forward_into_given_arrays() -> None:
     rng = np.random.default_rng(0)
     parameters = (Layer(rng.random((4, 3)), rng.random(3)), Layer(rng.random((3, 2)), rng.random(2)))
     inputs = rng.random((5, 4))

@@ -1,4 +1,4 @@
-"""Bodies that are too large, too slow, too many, on a real socket."""
+"""Limits on the size, time and number of requests, on a real socket."""
 
 import select
 import time
@@ -22,7 +22,7 @@ TIMEOUT = 1
 OPTIONS = ("--body-timeout-seconds", str(TIMEOUT))
 
 
-def test_a_body_that_trickles_is_cut_off(server: Server) -> None:
+def test_body_timeout(server: Server) -> None:
     with server.connect(10) as connection:
         connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
         connection.settimeout(0.1)
@@ -43,18 +43,18 @@ def test_a_body_that_trickles_is_cut_off(server: Server) -> None:
     request = httpx2.Request("POST", f"{server.url}/predict")
     response = httpx2.Response(408, headers=headers, content=body, request=request)
     detail = f"The body did not arrive within {TIMEOUT} seconds. Send it faster, or a smaller file."
-    assert_problem(response, 408, "body-timeout", "The request body came too slowly", detail)
+    assert_problem(response, 408, "body-timeout", "The request body arrived too slowly", detail)
 
 
-def test_more_requests_than_the_limit_are_refused_and_health_is_not() -> None:
-    detail = "The service has 2 requests in flight. Try again in a second."
+def test_max_in_flight() -> None:
+    detail = "The service has 2 requests in flight, the maximum. Try again in a second."
     with serve("--max-in-flight", "2") as server, server.connect(10) as first, server.connect(10) as second:
         for connection in (first, second):
             connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
-        until(lambda: figures(server.url)("http_requests_in_flight") == 3)  # with the request for the metrics
+        until(lambda: figures(server.url)("http_requests_in_flight") == 3)  # including the request for the metrics
         response = httpx2.post(f"{server.url}/predict", content=SEVEN)
         assert response.headers["retry-after"] == "1"
-        assert_problem(response, 503, "overloaded", "The service has too much to do", detail)
+        assert_problem(response, 503, "overloaded", "The service is overloaded", detail)
         assert httpx2.get(f"{server.url}/v2").json() == {"error": detail}
         for path in HEALTH:
             assert httpx2.get(f"{server.url}{path}").status_code == 200
@@ -65,7 +65,7 @@ def test_more_requests_than_the_limit_are_refused_and_health_is_not() -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": str(10**9)}], ids=["chunked", "declared"])
 @pytest.mark.parametrize(("path", "status"), [("/predict", 413), ("/nowhere", 404), ("/livez", 405), ("/model", 405)])
-def test_a_gigabyte_is_refused_with_bounded_memory_and_the_client_reads_why(
+def test_large_body_is_refused_with_bounded_memory(
     server: Server, headers: dict[str, str], path: str, status: int
 ) -> None:
     before = server.peak_memory()
@@ -75,7 +75,7 @@ def test_a_gigabyte_is_refused_with_bounded_memory_and_the_client_reads_why(
     assert server.peak_memory() - before < 40_000_000
 
 
-def test_large_bodies_do_not_fill_the_memory_together() -> None:
+def test_total_memory_of_bodies() -> None:
     most = Settings().max_body_bytes
     with serve("--no-access-log") as server, ExitStack() as stack:
         before = server.peak_memory()
@@ -99,8 +99,8 @@ def test_large_bodies_do_not_fill_the_memory_together() -> None:
         assert httpx2.post(f"{server.url}/predict", content=large, timeout=30).json()["digit"] == 7
 
 
-def test_large_images_do_not_hold_up_small_ones(server: Server) -> None:
-    """Health answers while a photo is being fitted: decoding is off the event loop."""
+def test_large_image_does_not_block_the_event_loop(server: Server) -> None:
+    """Health checks are answered while a photo is fitted in the thread."""
     noise = Image.effect_noise((4000, 2500), 60)
     noise.paste(0, (1900, 500, 2100, 2000))  # a stroke
     content = encode(noise, compress_level=1)

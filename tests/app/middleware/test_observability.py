@@ -1,4 +1,4 @@
-"""Request ids, headers, the access log and the figures for Prometheus."""
+"""Request ids, headers, the access log and the metrics."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def figures(url: str) -> Callable[..., float]:
     return lambda name, **labels: next(each.value for each in samples if (each.name, each.labels) == (name, labels))
 
 
-def test_requests_and_answers_are_counted() -> None:
+def test_metrics() -> None:
     with serve() as server, httpx2.Client(base_url=server.url) as client:
         answers = [client.post("/predict", content=SEVEN) for _ in range(3)]
         client.post("/predict", content=b"junk")
@@ -95,9 +95,10 @@ def test_access_log() -> None:
     assert refused["status"] == 413
     assert [(line["path"], line["status"]) for line in escaped] == [(unquote(path), 404) for path in paths]
     assert all(line.isascii() for line in server.log)
-    with serve("--no-access-log") as server:
-        assert httpx2.get(f"{server.url}/livez").status_code == 200
-    assert not access_log(server)
+    for options in (("--no-access-log",), ("--access-log", "false")):
+        with serve(*options) as server:
+            assert httpx2.get(f"{server.url}/livez").status_code == 200
+        assert not access_log(server)
 
 
 def test_cors_origins(client: httpx2.Client) -> None:
@@ -121,7 +122,7 @@ def test_cors_origins(client: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/livez", "/metrics", "/model", "/v2", "/static/page.js", "/none"])
-def test_head_is_get_without_the_body(client: httpx2.Client, path: str) -> None:
+def test_head(client: httpx2.Client, path: str) -> None:
     head, get = client.head(path), client.get(path)
     assert head.status_code == get.status_code
     assert head.headers["content-type"] == get.headers["content-type"]

@@ -23,7 +23,7 @@ TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
 
 class Receiver(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:  # http.server's name
+    def do_POST(self) -> None:  # name required by http.server
         received = self.path, self.rfile.read(int(self.headers["Content-Length"]))
         self.server.received.append(received)  # type: ignore[attr-defined]
         self.send_response(200)
@@ -32,7 +32,7 @@ class Receiver(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def collector() -> Iterator[Any]:
-    """An HTTP server that keeps what is exported to it."""
+    """Run an HTTP server that stores what is exported to it."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as collector:
         collector.received = []  # type: ignore[attr-defined]
         thread = threading.Thread(target=collector.serve_forever)
@@ -43,7 +43,7 @@ def collector() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_every_request_is_a_span(collector: Any, workers: str) -> None:
+def test_spans(collector: Any, workers: str) -> None:
     environment = {ENDPOINT: f"http://127.0.0.1:{collector.server_port}"}
     with serve("--workers", workers, environment=environment) as server, httpx2.Client(base_url=server.url) as client:
         client.post("/predict", content=SEVEN, headers={"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01"})
@@ -61,18 +61,16 @@ def test_every_request_is_a_span(collector: Any, workers: str) -> None:
         ("POST /predict", "/predict", 200),
         ("POST /predict", "/predict", 422),
     ]
-    assert TRACE_ID in {span.trace_id.hex() for span in spans}  # the caller's trace goes on
+    assert TRACE_ID in {span.trace_id.hex() for span in spans}  # the client's trace is continued
 
 
-def test_without_a_collector_the_sdk_is_not_imported() -> None:
+def test_sdk_is_not_imported_without_an_endpoint() -> None:
     code = "import sys, app.main; app.main.create_app(); sys.exit('opentelemetry.sdk' in sys.modules)"
     environment = {name: value for name, value in os.environ.items() if name != ENDPOINT}
     subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, check=True)
 
 
-def test_without_the_packages_a_warning_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_warning_without_the_packages(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:4318")
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     app = Starlette()

@@ -1,5 +1,6 @@
-"""`python -m app` from outside: what it prints and how it ends."""
+"""The command line: output and exit codes of `python -m app`."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import httpx2
 import pytest
 
 from app import __version__
+from app.classifier.weights import ADVICE
 from tests.conftest import SEVEN
 from tests.serving import serve
 
@@ -18,26 +20,37 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
 
 
-EMPTY_KEY = "The setting api_key cannot be used: It is empty. Give it a value, or leave it out to let everybody in."
+NO_INTEGER = "cannot be 'abc': Input should be a valid integer, unable to parse string as an integer. See --help."
+NO_KEY = "cannot be '': The key is empty. Set one, or omit it to serve without a key. See --help."
+NO_ORIGIN = (
+    "cannot be 'http://a.example,b.example': 'b.example' is not an origin."
+    " Write scheme and host, such as https://example.org. See --help."
+)
+WARNINGS = (
+    "THREE_OR_SEVEN_PROT is not a setting. Did you mean THREE_OR_SEVEN_PORT?\n"
+    "three_or_seven_api_kye is not a setting. Did you mean THREE_OR_SEVEN_API_KEY?\n"
+)
+UNKNOWN = {"THREE_OR_SEVEN_PROT": "80", "three_or_seven_api_kye": "s3cret", "THREE_OR_SEVEN_MNIST": "/mnist"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "error"),
     [
-        (["--weights", "none"], {}, "Cannot use the weights file none: No such file or directory."),
-        (["--port", "70000"], {}, "The setting port cannot be used: Input should be less than or equal to 65535."),
-        (["--api-key="], {}, EMPTY_KEY),
-        ([], {"THREE_OR_SEVEN_API_KEY": ""}, EMPTY_KEY),
+        (["--weights", "none"], {}, f"Cannot use the weights file none: No such file or directory. {ADVICE}"),
+        (["--port", "abc"], {"THREE_OR_SEVEN_PORT": "80"}, f"The option --port {NO_INTEGER}"),
+        ([], {"THREE_OR_SEVEN_PORT": "abc"}, f"The environment variable THREE_OR_SEVEN_PORT {NO_INTEGER}"),
+        (["--api-key="], {}, f"The option --api-key {NO_KEY}"),
+        ([], {"THREE_OR_SEVEN_API_KEY": ""}, f"The environment variable THREE_OR_SEVEN_API_KEY {NO_KEY}"),
+        (["--cors-origins", "http://a.example,b.example"], {}, f"The option --cors-origins {NO_ORIGIN}"),
+        (["--port", "abc"], UNKNOWN, f"{WARNINGS}The option --port {NO_INTEGER}"),
     ],
 )
-def test_a_bad_setting_stops_the_start_with_one_sentence(
-    arguments: list[str], environment: dict[str, str], error: str
-) -> None:
+def test_invalid_settings_and_unknown_variables(arguments: list[str], environment: dict[str, str], error: str) -> None:
     ended = run(*arguments, **environment)
     assert (ended.returncode, ended.stderr) == (1, f"{error}\n")
 
 
-def test_a_taken_port_or_an_unknown_host_stops_the_start() -> None:
+def test_port_in_use_and_unknown_host() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = run("--port", str(port))
@@ -48,7 +61,7 @@ def test_a_taken_port_or_an_unknown_host_stops_the_start() -> None:
     assert ended.stderr.startswith("Cannot listen on no.such.host.invalid, port 8000: ")
 
 
-def test_the_command_line_wins_over_the_environment() -> None:
+def test_command_line_overrides_environment() -> None:
     with serve("--max-body-bytes", "1024", environment={"THREE_OR_SEVEN_MAX_BODY_BYTES": "2048"}) as server:
         assert httpx2.post(f"{server.url}/predict", content=bytes(1500)).status_code == 413
     with serve(environment={"THREE_OR_SEVEN_MAX_BODY_BYTES": "2048"}) as server:
@@ -61,13 +74,18 @@ SCRIPT = (str(Path(sys.executable).with_name("three-or-seven")),)
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("program", [("-m", "app"), SCRIPT, UVICORN], ids=["module", "script", "uvicorn"])
-def test_ways_to_start_from_any_directory(tmp_path: Path, program: tuple[str, ...], workers: int) -> None:
+def test_entry_points(tmp_path: Path, program: tuple[str, ...], workers: int) -> None:
     with serve("--workers", str(workers), program=program, directory=tmp_path) as server:
         assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
         assert program == UVICORN or server.stop() == 0
 
 
-def test_version_unknown_option_and_a_hint_how_to_start() -> None:
+def test_help_version_and_unknown_option() -> None:
+    text = " ".join(run("--help").stdout.split())
+    for option in ("--host HOST", "--cors-origins URL,URL", "--http h11|httptools", "--access-log [true|false]"):
+        assert option in text
+    assert text.count("(default: none)") == 2
+    assert not re.search(r"SecretStr|null|None|list\[|True", text)
     assert run("--version").stdout == f"{__version__}\n"
     unknown = run("--prot", "80")
     assert unknown.returncode == 2

@@ -1,4 +1,4 @@
-"""Several workers: how they start, stop, die and are replaced while clients are being served."""
+"""Start, reload, crash and shutdown of workers under load."""
 
 import os
 import re
@@ -21,24 +21,24 @@ PATIENCE = 60
 
 
 def workers(server: Server) -> list[int]:
-    """Process ids of the workers that run, oldest first."""
+    """Return the process ids of the running workers, oldest first."""
     started = re.findall(r"Started server process \[(\d+)\]", "".join(server.log))
     return [int(pid) for pid in started if psutil.pid_exists(int(pid))]
 
 
 def predictions(server: Server) -> tuple[float, float]:
-    """How many requests for predictions, and sevens, the workers say that they answered."""
+    """Return the numbers of prediction requests and of predicted sevens in the metrics."""
     count = figures(server.url)
     requests = count("http_request_duration_seconds_count", method="POST", route="/predict", status="200")
     return requests, count("predictions_total", digit="7", confident="true")
 
 
-def test_new_weights_come_a_killed_worker_goes_and_the_end_is_clean(tmp_path: Path) -> None:
+def test_reload_crash_and_shutdown_under_load(tmp_path: Path) -> None:
     weights = load(DEFAULT_PATH)
     path = tmp_path / "weights.safetensors"
     save(path, weights.parameters, weights.metadata)
     with serve("--workers", "2", "--weights", str(path), "--no-access-log") as server:
-        # SIGHUP: new weights, and not one request lost.
+        # SIGHUP: new weights, no failed request.
         with Clients(server.url).running() as clients:
             until(lambda: clients.outcomes["200"] > 200)
             until(lambda: len(workers(server)) == 2)
@@ -51,13 +51,13 @@ def test_new_weights_come_a_killed_worker_goes_and_the_end_is_clean(tmp_path: Pa
         assert set(clients.outcomes) == {"200"}
         assert clients.versions["9.9.9"] > 100
 
-        # What the workers counted, those that are gone included, is what was sent; of the info the living tell.
+        # Metrics: the counters include stopped workers, the info gauge does not.
         until(lambda: predictions(server) == (clients.outcomes["200"],) * 2)
-        for _ in range(10):  # each on a new connection, which any worker may take
+        for _ in range(10):  # a new connection each, to either worker
             assert predictions(server) == (clients.outcomes["200"],) * 2
         until(lambda: httpx2.get(f"{server.url}/metrics").text.count("\nthree_or_seven_info{") == 1)
 
-        # A killed worker takes along only what it had in hand, and is replaced.
+        # A crash: only the worker's requests in flight fail, and it is replaced.
         with Clients(server.url).running() as clients:
             until(lambda: clients.outcomes["200"] > 200)
             killed = workers(server)[0]
@@ -68,14 +68,14 @@ def test_new_weights_come_a_killed_worker_goes_and_the_end_is_clean(tmp_path: Pa
             lost = clients.outcomes.total() - clients.outcomes["200"]
             assert lost <= COUNT
 
-            # SIGTERM: every client gets its answers until nobody listens any more.
+            # SIGTERM: no failed request until the socket is closed.
             server.process.send_signal(signal.SIGTERM)
             clients.join()
             assert clients.outcomes.total() - clients.outcomes["200"] == lost
         assert server.process.wait(PATIENCE) == 0
 
 
-def test_one_process_ignores_sighup_and_ends_cleanly_under_load() -> None:
+def test_single_process_sighup_and_shutdown_under_load() -> None:
     with serve() as server:
         server.process.send_signal(signal.SIGHUP)
         until(lambda: any("see --workers" in line for line in server.log))
@@ -87,7 +87,7 @@ def test_one_process_ignores_sighup_and_ends_cleanly_under_load() -> None:
         assert server.process.wait(PATIENCE) == 0
 
 
-def test_while_it_drains_it_says_so_and_answers_on() -> None:
+def test_drain() -> None:
     with serve("--drain-seconds", "2") as server:
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
@@ -103,7 +103,7 @@ def test_while_it_drains_it_says_so_and_answers_on() -> None:
 
 
 @pytest.mark.parametrize(("count", "code"), [(1, 130), (2, 0)])
-def test_ctrl_c_ends_it_at_once(count: int, code: int) -> None:
+def test_sigint(count: int, code: int) -> None:
     with serve("--drain-seconds", "60", "--workers", str(count)) as server:
         until(lambda: len(workers(server)) == count)
         for pid in {server.process.pid, *workers(server)}:  # a terminal sends SIGINT to the whole group
@@ -111,7 +111,7 @@ def test_ctrl_c_ends_it_at_once(count: int, code: int) -> None:
         assert server.process.wait(20) == code
 
 
-def test_bad_weights_leave_the_workers_as_they_are(tmp_path: Path) -> None:
+def test_reload_of_bad_weights(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     path.write_bytes(DEFAULT_PATH.read_bytes())
     with serve("--workers", "2", "--weights", str(path)) as server:
@@ -119,7 +119,7 @@ def test_bad_weights_leave_the_workers_as_they_are(tmp_path: Path) -> None:
         before = workers(server)
         path.write_bytes(b"junk")
         server.process.send_signal(signal.SIGHUP)
-        until(lambda: any("The workers keep the weights that they have." in line for line in server.log))
+        until(lambda: any("The workers continue with the earlier weights." in line for line in server.log))
         assert any(f"Cannot use the weights file {path}" in line for line in server.log)
         assert not any("not ready in time" in line for line in server.log)
         assert workers(server) == before

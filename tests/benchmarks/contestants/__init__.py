@@ -1,1 +1,1 @@
-"""What the service is compared with: the same weights, each served as its documentation advises."""
+"""Other servers with the same weights, each set up as its documentation advises."""

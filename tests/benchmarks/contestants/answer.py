@@ -1,4 +1,4 @@
-"""What all contestants share: one image in, one answer out, by the project's own network."""
+"""Prediction for one image with the project's network, shared by all contestants."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ classifier = Classifier(_weights.parameters, _weights.metadata.threshold)
 
 
 def answer(image: Image.Image) -> dict[str, Any]:
-    """Answer as `/predict` does, for a grey image of 28 x 28 pixels, light ink on dark, which is not checked."""
+    """Return the response of `/predict` for a valid grey image of 28 x 28 pixels, light on dark."""
     [prediction] = classifier.predict(np.asarray(image)[None]).each()
     return describe(image, prediction)
 
 
 def describe(image: Image.Image, prediction: Prediction) -> dict[str, Any]:
-    """Make the answer of `/predict` from an image and its prediction."""
+    """Make the response of `/predict` from an image and its prediction."""
     three, seven = prediction.probabilities
     return {
         "digit": prediction.digit,

@@ -16,5 +16,5 @@ class ThreeOrSeven:
 
     @bentoml.api
     async def predict(self, file: Path) -> dict[str, Any]:
-        """Is this image a 3 or a 7? Async, so that no thread is needed."""
+        """Tell whether an image is a 3 or a 7. Async, so that no thread is needed."""
         return answer(Image.open(BytesIO(file.read_bytes())))

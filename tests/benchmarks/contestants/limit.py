@@ -1,4 +1,4 @@
-"""The limit: an ASGI application that decodes, runs the network and answers, and does nothing else at all.
+"""The limit: an ASGI application that only decodes the image, runs the network and responds.
 
 Concurrent requests share forward passes, as in the service. No framework, no check, no log, no metrics: a service in
 Python that does the same work cannot be much faster.
@@ -19,7 +19,7 @@ microbatch = Microbatch(classifier.predict)
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer every request as if it were a POST /predict with bare bytes."""
+    """Handle every request as a POST /predict with the image as the body."""
     body, more = b"", True
     while more:
         message: Any = await receive()

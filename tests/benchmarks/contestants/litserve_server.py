@@ -11,7 +11,7 @@ from tests.benchmarks.contestants.answer import answer
 
 
 class ThreeOrSeven(litserve.LitAPI):
-    """Its hooks, in the order in which it calls them."""
+    """LitServe's hooks, in the order of their calls."""
 
     def setup(self, device: str) -> None: ...
 

@@ -1,4 +1,4 @@
-"""MLServer: a runtime of its own, which takes the pixels as JSON."""
+"""MLServer: a custom runtime that reads pixels from JSON."""
 
 import numpy as np
 from mlserver import MLModel
@@ -10,7 +10,7 @@ from tests.benchmarks.contestants.answer import answer
 
 
 class ThreeOrSeven(MLModel):
-    """Its hooks."""
+    """A custom runtime."""
 
     async def load(self) -> bool:
         return True

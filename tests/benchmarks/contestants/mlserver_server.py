@@ -9,7 +9,7 @@ from tests.benchmarks.contestants.mlserver_runtime import ThreeOrSeven
 
 
 async def serve(port: int) -> None:
-    """Serve in one process: with `parallel_workers` each request would be sent to another."""
+    """Serve in one process: `parallel_workers` would add an inter-process call to each request."""
     settings = Settings(
         host="127.0.0.1", http_port=port, grpc_port=0, parallel_workers=0, metrics_endpoint=None, debug=False
     )

@@ -1,4 +1,4 @@
-"""A FastAPI app as its tutorial would have it."""
+"""A FastAPI application in the style of its tutorial."""
 
 from io import BytesIO
 
@@ -35,5 +35,5 @@ app = FastAPI()
 
 @app.post("/predict")
 async def predict(file: UploadFile) -> Prediction:
-    """Is this image a 3 or a 7?"""
+    """Tell whether an image is a 3 or a 7."""
     return Prediction(**answer(Image.open(BytesIO(await file.read()))))

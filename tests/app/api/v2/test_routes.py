@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, spoken by a client that others wrote, and by hand."""
+"""The Open Inference Protocol, with Triton's client and with plain requests."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def expected(digits: Digits) -> Predictions:
     return Classifier(weights.parameters, weights.metadata.threshold).predict(digits.images)
 
 
-def test_triton_client_reads_the_metadata(triton: tritonclient.http.InferenceServerClient) -> None:
+def test_triton_client_metadata(triton: tritonclient.http.InferenceServerClient) -> None:
     version = load(DEFAULT_PATH).metadata.version
     assert triton.is_server_live()
     assert triton.is_server_ready()
@@ -61,7 +61,7 @@ def test_triton_client_reads_the_metadata(triton: tritonclient.http.InferenceSer
 @pytest.mark.parametrize("binary_input", [True, False])
 @pytest.mark.parametrize("binary_output", [True, False])
 @pytest.mark.parametrize("datatype", ["UINT8", "FP32"])
-def test_triton_client_gets_the_same_answers_as_predict(
+def test_triton_client_inference(
     triton: tritonclient.http.InferenceServerClient,
     digits: Digits,
     expected: Predictions,
@@ -69,7 +69,7 @@ def test_triton_client_gets_the_same_answers_as_predict(
     binary_output: bool,
     datatype: str,
 ) -> None:
-    """Those of /predict equal those of `evaluate` in test_predict; the client's defaults are in the README."""
+    """Both also equal `evaluate`: see test_predict."""
     images = digits.images if datatype == "UINT8" else digits.images.reshape(-1, 784) / np.float32(255)
     for start in range(0, len(images), 700):
         part = images[start : start + 700]
@@ -85,17 +85,15 @@ def test_triton_client_gets_the_same_answers_as_predict(
         assert answer.as_numpy("probabilities") == pytest.approx(probabilities, abs=1e-5)
 
 
-def test_triton_client_raises_the_service_s_error(triton: tritonclient.http.InferenceServerClient) -> None:
+def test_triton_client_error(triton: tritonclient.http.InferenceServerClient) -> None:
     tensor = tritonclient.http.InferInput("image", [1, 27, 28], "UINT8")
     tensor.set_data_from_numpy(np.zeros((1, 27, 28), np.uint8))
-    with pytest.raises(InferenceServerException, match=r"The shape is \[1, 27, 28\]. As UINT8 send \[n, 28, 28\]"):
+    with pytest.raises(InferenceServerException, match=r"The shape is \[1, 27, 28\]. For UINT8 send \[n, 28, 28\]"):
         triton.infer(MODEL, [tensor])
 
 
 @pytest.mark.parametrize("nested", [True, False])
-def test_plain_json_is_answered_in_plain_json(
-    client: httpx2.Client, digits: Digits, expected: Predictions, nested: bool
-) -> None:
+def test_json_tensors(client: httpx2.Client, digits: Digits, expected: Predictions, nested: bool) -> None:
     for start in range(0, len(digits.labels), 1019):
         part, predicted = digits.images[start : start + 1019], [array[start : start + 1019] for array in expected]
         data = part.tolist() if nested else part.ravel().tolist()
@@ -109,7 +107,7 @@ def test_plain_json_is_answered_in_plain_json(
 
 
 def test_requested_outputs_and_null_fields(client: httpx2.Client) -> None:
-    """A client may write every field: null counts as missing."""
+    """Null is the same as a missing field."""
     plain = client.post(INFER, json={"inputs": [BLANK]}).json()
     assert "id" not in plain
     versioned = f"/v2/models/{MODEL}/versions/{load(DEFAULT_PATH).metadata.version}/infer"
@@ -139,47 +137,51 @@ def changed(**fields: Any) -> dict[str, Any]:
 
 BINARY = {name: value for name, value in BLANK.items() if name != "data"}
 
-NO_IMAGE = 'Send one input, named "image".'
-NO_SHAPE = "As UINT8 send [n, 28, 28], n at least 1."
-NO_NUMBERS = "The data must be UINT8 numbers, flat or nested like the shape."
-NO_INK = "FP32 values are from 0 (background) to 1 (foreground). Divide levels by 255."
-NO_LEVELS = "UINT8 values are from 0 to 255."
-NO_OUTPUT = "Ask for probabilities, digit, confident, each at most once."
+INVALID = "The inference request is not valid: "
+SHAPE = "For UINT8 send [n, 28, 28], n at least 1."
+NUMBERS = "The data is not valid. Send UINT8 numbers, flat or nested like the shape."
+FP32_RANGE = "A value is out of range. Send FP32 from 0 (background) to 1: grey / 255."
+UINT8_RANGE = "A value is out of range. Send UINT8 from 0 to 255."
+OUTPUTS = "Request any of probabilities, digit, confident once."
 
 REFUSALS: list[tuple[Any, str]] = [
-    (changed(name="picture"), NO_IMAGE),
-    ({"inputs": []}, NO_IMAGE),
-    (changed(datatype="FP16"), "Send the images as UINT8 or FP32."),
-    (changed(shape=[28, 28]), f"The shape is [28, 28]. {NO_SHAPE}"),
-    (changed(shape=[0, 28, 28]), f"The shape is [0, 28, 28]. {NO_SHAPE}"),
-    (changed(shape=[-1, 28, 28]), f"The shape is [-1, 28, 28]. {NO_SHAPE}"),
-    (changed(datatype="FP32"), "The shape is [1, 28, 28]. As FP32 send [n, 784], n at least 1."),
-    (changed(shape=[2**31 - 1, 28, 28]), "The shape [2147483647, 28, 28] wants 1683627179248 values, and 784 came."),
+    (changed(name="picture"), "The inputs are ['picture']. Send one input, \"image\"."),
+    (changed(name="x" * 1000), f"The inputs are ['{'x' * 12}...{'x' * 13}']. Send one input, \"image\"."),
+    ({"inputs": []}, 'The inputs are []. Send one input, "image".'),
+    (changed(datatype="FP16"), "The datatype is 'FP16'. Send UINT8 or FP32."),
+    (changed(shape=[28, 28]), f"The shape is [28, 28]. {SHAPE}"),
+    (changed(shape=[0, 28, 28]), f"The shape is [0, 28, 28]. {SHAPE}"),
+    (changed(shape=[-1, 28, 28]), f"The shape is [-1, 28, 28]. {SHAPE}"),
+    (changed(datatype="FP32"), "The shape is [1, 28, 28]. For FP32 send [n, 784], n at least 1."),
+    (
+        changed(shape=[2**31 - 1, 28, 28]),
+        "The data has 784 values. The shape [2147483647, 28, 28] needs 1683627179248.",
+    ),
     (
         changed(shape=[10**4000, 28, 28]),
-        "This is no inference request: inputs.0.shape.0: Input should be less than or equal to 2147483647.",
+        INVALID + "inputs.0.shape.0: Input should be less than or equal to 2147483647.",
     ),
-    (changed(data=[256] * 784), NO_LEVELS),
-    (changed(data=[0.5] * 784), NO_NUMBERS),
-    (changed(data=["a" * 500_000, *[""] * 1000]), NO_NUMBERS),
-    (changed(datatype="FP32", shape=[1, 784], data=[10**400] * 784), NO_INK),
-    (changed(data=[[0] * 392] * 2), NO_NUMBERS),
-    (changed(shape=[2, 28, 28], data=[[[0] * 28] * 28, [[0] * 27] * 28]), NO_NUMBERS),
-    (changed(data=[]), NO_NUMBERS),
-    (changed(datatype="FP32", shape=[1, 784], data=[2] * 784), NO_INK),
-    ({"inputs": [BINARY]}, "The input has neither data nor a binary_data_size."),
+    (changed(data=[256] * 784), UINT8_RANGE),
+    (changed(data=[0.5] * 784), NUMBERS),
+    (changed(data=["a" * 500_000, *[""] * 1000]), NUMBERS),
+    (changed(datatype="FP32", shape=[1, 784], data=[10**400] * 784), FP32_RANGE),
+    (changed(data=[[0] * 392] * 2), NUMBERS),
+    (changed(shape=[2, 28, 28], data=[[[0] * 28] * 28, [[0] * 27] * 28]), NUMBERS),
+    (changed(data=[]), NUMBERS),
+    (changed(datatype="FP32", shape=[1, 784], data=[2] * 784), FP32_RANGE),
+    (
+        {"inputs": [BINARY]},
+        "The input has no data. Send `data`, or binary_data_size and bytes after the JSON.",
+    ),
     (
         {"inputs": [BINARY | {"parameters": {"binary_data_size": 784}}]},
-        "binary_data_size is 784, and 0 bytes follow the JSON.",
+        "binary_data_size is 784, but 0 bytes follow the JSON.",
     ),
-    ({"inputs": [BLANK], "outputs": [{"name": "animal"}]}, NO_OUTPUT),
-    ({"inputs": [BLANK], "outputs": [{"name": "digit"}] * 2}, NO_OUTPUT),
-    (
-        {"inputs": [{}] * 100_000},
-        "This is no inference request: inputs: List should have at most 1 item after validation, not 100000.",
-    ),
-    ({}, "This is no inference request: inputs: Field required."),
-    ([], "This is no inference request: Expected `object`, got `array`."),
+    ({"inputs": [BLANK], "outputs": [{"name": "animal"}]}, f"The outputs are ['animal']. {OUTPUTS}"),
+    ({"inputs": [BLANK], "outputs": [{"name": "digit"}] * 2}, f"The outputs are ['digit', 'digit']. {OUTPUTS}"),
+    ({"inputs": [{}] * 100_000}, INVALID + "inputs: List should have at most 1 item after validation, not 100000."),
+    ({}, INVALID + "inputs: Field required."),
+    ([], INVALID + "Expected `object`, got `array`."),
 ]
 
 
@@ -189,39 +191,36 @@ def test_refusal(client: httpx2.Client, request_: Any, error: str) -> None:
     assert (response.status_code, response.json()) == (400, {"error": error})
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'{"inputs": ' + b"[" * 100_000, b"\xff"])
-def test_invalid_json(client: httpx2.Client, body: bytes) -> None:
-    response = client.post(INFER, content=body)
-    assert response.status_code == 400
-    assert response.json()["error"].startswith("This is no inference request: ")
-
-
 TORN = b'{"inputs":[{"name":"image","shape":[1,784],"datatype":"FP32","parameters":{"binary_data_size":3}}]}'
 NUMBER = b'{"inputs":[{"name":"image","shape":[1,784],"datatype":"FP32","data":[*]}]}'
-NO_JSON = "This is no inference request: JSON is malformed: invalid character (byte 69)."
-NO_LENGTH = "Inference-Header-Content-Length must be the number of the body's first bytes that are JSON."
+LENGTH = (
+    "Inference-Header-Content-Length is {!r}, and the body has 2 bytes."
+    " Send the number of bytes of the JSON at the beginning of the body."
+)
 
 
 @pytest.mark.parametrize(
     ("body", "length", "error"),
     [
-        *((b"{}", length, NO_LENGTH) for length in ("x", "-1", "100000", "²", "9" * 5000)),
-        (TORN + b"abc", str(len(TORN)), "3 bytes are no whole number of FP32 values."),
-        (NUMBER.replace(b"*", b"NaN, " * 783 + b"NaN"), None, NO_JSON),
-        (NUMBER.replace(b"*", b"1e400, " * 783 + b"1e400"), None, NO_INK),
+        *((body, None, INVALID) for body in (b"", b"{", b'{"inputs": ' + b"[" * 100_000, b"\xff")),
+        *((b"{}", length, LENGTH.format(length)) for length in ("x", "-1", "100000", "²", "9" * 5000)),
+        (TORN + b"abc", str(len(TORN)), "binary_data_size is 3. Send a multiple of 4 for FP32."),
+        (NUMBER.replace(b"*", b"NaN, " * 783 + b"NaN"), None, INVALID + "JSON is malformed: invalid character"),
+        (NUMBER.replace(b"*", b"1e400, " * 783 + b"1e400"), None, FP32_RANGE),
     ],
 )
-def test_refusal_of_bytes(client: httpx2.Client, body: bytes, length: str | None, error: str) -> None:
+def test_invalid_json_and_binary_data(client: httpx2.Client, body: bytes, length: str | None, error: str) -> None:
     headers = [] if length is None else [(b"Inference-Header-Content-Length", length.encode("latin-1"))]
     response = client.post(INFER, content=body, headers=headers)
-    assert (response.status_code, response.json()) == (400, {"error": error})
+    assert response.status_code == 400
+    assert response.json()["error"].startswith(error)
 
 
 def test_not_found(client: httpx2.Client) -> None:
     for path, error in (
-        ("models/another", "There is no model 'another'; the only one is three-or-seven."),
-        (f"models/{MODEL}/versions/9/ready", "There is no version '9'; the only one is 1.0.0."),
-        ("nothing", "There is nothing at this path. See /docs for what there is."),
+        ("models/another", "There is no model 'another'. Use three-or-seven."),
+        (f"models/{MODEL}/versions/9/ready", "There is no version '9'. Use 1.0.0."),
+        ("nothing", "The path /v2/nothing does not exist. See /docs for the paths of this service."),
     ):
         response = client.get(f"/v2/{path}")
         assert (response.status_code, response.json()) == (404, {"error": error})
