@@ -30,6 +30,7 @@ def run(http: str, workers: int, keep_alive: bool) -> tuple[int, int, int]:
 
 
 def main() -> None:
+    """Print a table of lost requests."""
     typer.echo("| parser | workers | connections | lost | sent | exit codes |\n|---|---|---|---|---|---|")
     for http, workers, keep_alive in product(("h11", "httptools"), (1, 2), (True, False)):
         lost, sent, codes = zip(*(run(http, workers, keep_alive) for _ in range(RUNS)), strict=True)
@@ -38,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)
