@@ -15,7 +15,7 @@ from PIL import Image
 
 from app.classifier.weights import DEFAULT_PATH
 from tests.conftest import ROOT, SEVEN, encode
-from tests.container.conftest import docker, wait_until
+from tests.container.conftest import RUN, docker, wait_until
 
 LOCK = ROOT / "requirements.lock"
 
@@ -103,9 +103,9 @@ def test_image_holds_what_the_lock_file_lists(container: str) -> None:
 
 
 def test_two_workers_without_a_writable_disk(image: str) -> None:
-    name = docker(
-        "run", "--detach", "--read-only", "--publish", "127.0.0.1::8000", image, "python", "-m", "app", "--workers", "2"
-    ).stdout.strip()
+    changed = {"--rm": "--detach", "8000:8000": "127.0.0.1::8000"}
+    run = [changed.get(argument, argument) for argument in RUN]
+    name = docker(*run, "python", "-m", "app", "--workers", "2").stdout.strip()
     try:
         url = f"http://{docker('port', name, '8000').stdout.split()[0]}"
         wait_until_healthy(name)
