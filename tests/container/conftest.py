@@ -1,4 +1,4 @@
-"""A real Docker engine, and the image, built once for all tests that run it. The commands are those of the documents."""
+"""A real Docker engine, and the image, built once for all tests that run it. Commands come from the documents."""
 
 import shlex
 import shutil
