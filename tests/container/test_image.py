@@ -22,10 +22,10 @@ LOCK = ROOT / "requirements.lock"
 
 @pytest.fixture(scope="module")
 def container(image: str) -> Iterator[str]:
-    lockdown = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+    changed = {"--rm": "--detach", "8000:8000": "127.0.0.1::8000"}
+    lockdown = ["--security-opt", "no-new-privileges", "--tmpfs", "/small:size=3m,mode=1777"]
     lockdown += ["--memory", "512m", "--memory-swap", "512m", "--pids-limit", "64"]
-    lockdown += ["--tmpfs", "/small:size=3m,mode=1777"]
-    name = docker("run", "--detach", *lockdown, "--publish", "127.0.0.1::8000", image).stdout.strip()
+    name = docker(*(changed.get(argument, argument) for argument in RUN[:-1]), *lockdown, image).stdout.strip()
     yield name
     docker("rm", "--force", name)
 
@@ -103,9 +103,9 @@ def test_image_holds_what_the_lock_file_lists(container: str) -> None:
 
 
 def test_two_workers_without_a_writable_disk(image: str) -> None:
-    changed = {"--rm": "--detach", "8000:8000": "127.0.0.1::8000"}
-    run = [changed.get(argument, argument) for argument in RUN]
-    name = docker(*run, "python", "-m", "app", "--workers", "2").stdout.strip()
+    name = docker(
+        "run", "--detach", "--read-only", "--publish", "127.0.0.1::8000", image, "python", "-m", "app", "--workers", "2"
+    ).stdout.strip()
     try:
         url = f"http://{docker('port', name, '8000').stdout.split()[0]}"
         wait_until_healthy(name)
