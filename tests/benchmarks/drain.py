@@ -30,7 +30,6 @@ def run(http: str, workers: int, keep_alive: bool) -> tuple[int, int, int]:
 
 
 def main() -> None:
-    """Print a table of lost requests."""
     typer.echo("| parser | workers | connections | lost | sent | exit codes |\n|---|---|---|---|---|---|")
     for http, workers, keep_alive in product(("h11", "httptools"), (1, 2), (True, False)):
         lost, sent, codes = zip(*(run(http, workers, keep_alive) for _ in range(RUNS)), strict=True)

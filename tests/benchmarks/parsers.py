@@ -76,7 +76,6 @@ def exchange(server: Server, pieces: Iterable[bytes], patience: float, reads: bo
 
 
 def main() -> None:
-    """Print a table of responses and memory."""
     typer.echo("| request | parser | answered | MB before | peak |\n|---|---|---|---|---|")
     for name, (pieces, patience) in CASES.items():
         count = 20 if name == MANY else 1
