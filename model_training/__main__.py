@@ -107,7 +107,7 @@ def train(
         bool,
         typer.Option(
             "--quick",
-            help=f"Train for {QUICK_EPOCHS} epochs with {QUICK_OUTLIER_SHARE:.0%} outliers, in less than a"
+            help=f"Train for {QUICK_EPOCHS} epochs with {QUICK_OUTLIER_SHARE:.0%} outliers, in about a"
             " minute; the weights are good enough to try, not to use.",
         ),
     ] = False,

@@ -113,4 +113,4 @@ def test_the_figures_are_those_of_the_weights() -> None:
     confident = round(figures["others"] * figures["others_confident"])
     text = " ".join(README.split())
     assert f"It misreads {figures['errors']} of MNIST's 2,038 test images of 3 and 7, and is confident" in text
-    assert f"confident about {confident} of the {figures['others']:,} of other digits" in text
+    assert f"confident about {confident} of the {figures['others']:,} images of other digits" in text
