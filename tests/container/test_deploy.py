@@ -17,9 +17,10 @@ import yaml
 from app.classifier.weights import DEFAULT_PATH, load, save
 from tests.clients import Clients
 from tests.conftest import ROOT
-from tests.container.conftest import docker, wait_until
+from tests.container.conftest import DEPLOY, docker, wait_until
 
 COMPOSE_FILE = str(ROOT / "deploy" / "compose.yaml")
+UP, DOWN, STACK = DEPLOY
 PROJECT = "three-or-seven-test"
 SERVICE = f"{PROJECT}_service"
 PROXY = "three-or-seven-proxy:test"
@@ -42,6 +43,7 @@ class Deployment:
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.environment = os.environ | {"IMAGE": image, "PROXY_IMAGE": PROXY, "PORT": str(port)}
+        self.environment["COMPOSE_PROJECT_NAME"] = PROJECT
 
     def run(self, *arguments: str) -> None:
         """Run a `docker` command with the environment of the compose file."""
@@ -82,12 +84,11 @@ def proxy(image: str) -> None:
 @pytest.fixture
 def compose(image: str, proxy: None) -> Iterator[Deployment]:
     deployment = Deployment(image)
-    project = ("compose", "--file", COMPOSE_FILE, "--project-name", PROJECT)
     try:
-        deployment.run(*project, "up", "--detach", "--wait")
+        deployment.run(*UP)
         yield deployment
     finally:
-        deployment.run(*project, "down", "--timeout", "10")
+        deployment.run(*DOWN)
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def stack(image: str, proxy: None) -> Iterator[Deployment]:
         docker("swarm", "init", "--advertise-addr", "127.0.0.1")
     deployment = Deployment(image)
     try:
-        deployment.run("stack", "deploy", "--resolve-image", "never", "--compose-file", COMPOSE_FILE, PROJECT)
+        deployment.run(*STACK[:2], "--resolve-image", "never", *STACK[2:-1], PROJECT)
         yield deployment
     finally:
         docker("stack", "rm", PROJECT)
