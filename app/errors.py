@@ -124,9 +124,9 @@ class Overloaded(Problem):
     headers: Mapping[str, str] = {"Retry-After": "1"}
 
 
-OF_ROUTES = (Unauthorized, Overloaded)
+ROUTE_ERRORS = (Unauthorized, Overloaded)
 """Errors of all routes but health checks."""
-OF_BODIES = (BodyTimeout, BodyTooLarge, ContentEncoding)
+BODY_ERRORS = (BodyTimeout, BodyTooLarge, ContentEncoding)
 """Errors of routes that read a body."""
-OF_IMAGES = (ImageTooLarge, ImageFormat, ImageUnreadable, ImageSize, ImageBlank)
+IMAGE_ERRORS = (ImageTooLarge, ImageFormat, ImageUnreadable, ImageSize, ImageBlank)
 """Errors of an uploaded image."""

@@ -44,7 +44,7 @@ async def refuse(error: Exception, scope: Scope, receive: Receive, send: Send) -
 async def problem_response(request: Request, error: Exception) -> Response:
     """Make a problem response. This is a Starlette exception handler."""
     problem = as_problem(request, error)
-    if speaks_protocol(request.url.path):
+    if is_inference_path(request.url.path):
         return JSONResponse({"error": problem.detail}, problem.status, problem.headers)
     document = problem_document(problem, request.url.path, request.state.request_id)
     return ProblemResponse(document.model_dump(), problem.status, problem.headers)
@@ -89,7 +89,7 @@ def _explanation(error: Mapping[str, Any]) -> str:
     return f"The {place} parameter {'.'.join(map(str, names))} is {shortened(error['input'])}. {advice}."
 
 
-def speaks_protocol(path: str) -> bool:
+def is_inference_path(path: str) -> bool:
     """Whether errors under this path are documents of the Open Inference Protocol."""
     return (path + "/").startswith("/v2/")
 

@@ -12,10 +12,10 @@ from app.classifier.weights import Weights, WeightsError, load
 IMAGES = Path(__file__).with_suffix(".png")
 """Test images of MNIST in one column, chosen by `tests/data/make.py`."""
 
-SHOWN = np.array([3, 3, 3, 3, 7, 7, 7, 7, 0, 1, 2, 4, 5, 6, 8, 9])
+LABELS = np.array([3, 3, 3, 3, 7, 7, 7, 7, 0, 1, 2, 4, 5, 6, 8, 9])
 """The digits in these images."""
 
-TOLERATED = 3
+MAX_WRONG = 3
 """Maximum number of threes and sevens that are not confident, and of other digits that are: fewer than half."""
 
 
@@ -29,11 +29,11 @@ def load_tested(path: Path) -> Weights:
 def check(classifier: Classifier, path: Path) -> None:
     """Raise WeightsError if the classifier fails the self-test."""
     digits, _, confident = classifier.predict(np.asarray(Image.open(IMAGES)).reshape(-1, *IMAGE_SHAPE))
-    known = np.isin(SHOWN, DIGITS)
-    misread = np.count_nonzero(known & (digits != SHOWN))
+    known = np.isin(LABELS, DIGITS)
+    misread = np.count_nonzero(known & (digits != LABELS))
     unsure = np.count_nonzero(known & ~confident)
     overconfident = np.count_nonzero(~known & confident)
-    if misread or max(unsure, overconfident) > TOLERATED:
+    if misread or max(unsure, overconfident) > MAX_WRONG:
         wrong = f"of {known.sum()} threes and sevens {misread} are misread and {unsure} are not confident"
         others = f"of {(~known).sum()} other digits {overconfident} are confident"
         raise WeightsError(f"Cannot use the weights file {path}: in the self-test {wrong}, and {others}.")

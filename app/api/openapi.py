@@ -20,7 +20,7 @@ from app.api.v2.schemas import InferenceError
 from app.classifier.pixels import PIXELS
 from app.errors import InternalError, Problem
 from app.preprocessing.decode import DigitImage, read_digit
-from app.problem_details import REQUEST_ID, ProblemDocument, ProblemResponse, problem_document, speaks_protocol
+from app.problem_details import REQUEST_ID, ProblemDocument, ProblemResponse, is_inference_path, problem_document
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 """Descriptions of responses by status."""
@@ -84,7 +84,7 @@ def problem_responses(path: str, *problems: type[Problem]) -> Responses:
 
 
 def _refusal(path: str, kinds: Sequence[type[Problem]]) -> dict[str, Any]:
-    protocol = speaks_protocol(path)
+    protocol = is_inference_path(path)
     model, response = (InferenceError, JSONResponse) if protocol else (ProblemDocument, ProblemResponse)
     examples = {}
     for kind in kinds:

@@ -18,14 +18,14 @@ QUERY_PARAMETERS = frozenset({"fit", "ink", "colors"})
 MAX_PARTS = 16
 """Maximum number of parts of a form, in addition to the images of a batch: each takes time to parse."""
 
-LONGEST_NAME = 40
+MAX_NAME_LENGTH = 40
 """Maximum number of characters of a field name in an error."""
 
 BINARY = {"type": "string", "format": "binary"}
 
 FORMATS = tuple(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif"))
 
-NO_IMAGES = frozenset({"application/json", "application/x-www-form-urlencoded"})
+OTHER_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
 """Content types that are not for images. The body may still be an image: curl sends the second type by default."""
 
 
@@ -96,10 +96,10 @@ async def read_batch(request: Request, max_batch: int) -> list[Upload]:
     return uploads
 
 
-def mistaken_kind(headers: Headers) -> str | None:
+def other_type(headers: Headers) -> str | None:
     """Return the Content-Type if it is not one for images."""
     content_type, _ = parse_options_header(headers.get("content-type", ""))
-    return content_type if content_type in NO_IMAGES else None
+    return content_type if content_type in OTHER_TYPES else None
 
 
 def _boundary(headers: Headers) -> str | None:
@@ -135,4 +135,4 @@ def _parse_form(body: bytes, boundary: str, maximum: int) -> list[tuple[Multipar
 
 def _quoted(parts: list[tuple[MultipartSegment, bytes]]) -> str:
     """Quote the names of fields for an error."""
-    return ", ".join(f'"{head.name[:LONGEST_NAME]}"' for head, _ in parts) or "no field"
+    return ", ".join(f'"{head.name[:MAX_NAME_LENGTH]}"' for head, _ in parts) or "no field"

@@ -10,7 +10,7 @@ from app.classifier.attribution import attribution
 from app.classifier.network import Parameters
 from app.classifier.pixels import DIGIT_COLORS, DIGITS, IMAGE_SHAPE, to_input
 
-ENLARGED = 10
+SCALE = 10
 """Width and height of a pixel of the input in the drawing."""
 
 _COLORS = np.array([ImageColor.getrgb(DIGIT_COLORS[digit]) for digit in DIGITS], np.float32)
@@ -28,5 +28,5 @@ def explain(parameters: Parameters, pixels: NDArray[np.uint8], colors: bool = Tr
     ink = 255 + (color - 255) * np.sqrt(strength)[..., None]  # weak colours are hard to see
     picture = Image.fromarray(np.asarray(ink * (pixels[..., None] / 255), np.uint8))
     buffer = BytesIO()
-    picture.resize([side * ENLARGED for side in picture.size], Image.Resampling.NEAREST).save(buffer, "PNG")
+    picture.resize([side * SCALE for side in picture.size], Image.Resampling.NEAREST).save(buffer, "PNG")
     return buffer.getvalue()

@@ -1,21 +1,21 @@
-// Draw or choose an image, ask /predict, show the answer. While one draws, the last question counts.
+// Draw or choose an image, send it to /predict, show the prediction. A new request aborts the one before.
 
 const $ = (id) => document.getElementById(id);
 const paper = $("paper");
 const pen = paper.getContext("2d", { alpha: false, willReadFrequently: true });
 
-const PAUSE = 60; // milliseconds between questions while one draws
-const DOT = 40; // pixels of the paper: what is smaller is not yet a digit
-const LEANING = 0.65; // probability from which an answer that is not confident is called probable
+const PAUSE = 60; // milliseconds between requests while drawing
+const DOT = 40; // minimum size of a digit in pixels of the canvas
+const LEANING = 0.65; // minimum probability of "Probably a ...", for predictions that are not confident
 const WORDS = { 3: "three", 7: "seven" };
 
-let strokes = []; // each [{x, y, width}, ...], in pixels of the paper
-let upload = null; // {data, name, picture, crop} where an image was chosen instead
-let question = null; // the AbortController of the one that is under way
-let timer = 0; // set while a question waits for the pause to end
-let down = false; // whether the pen is on the paper
+let strokes = []; // each [{x, y, width}, ...], in pixels of the canvas
+let upload = null; // {data, name, picture, crop} of a chosen image
+let question = null; // AbortController of the request in flight
+let timer = 0; // of the next request
+let down = false; // whether the pen touches the canvas
 
-// The paper
+// Canvas
 
 function draw() {
   pen.fillStyle = "#fff";
@@ -104,14 +104,14 @@ document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === "z" && event.target.type !== "password") undo();
 });
 
-// Images from elsewhere
+// Uploads
 
 async function take(data, name) {
   strokes = [];
   try {
     upload = { data, name, picture: await createImageBitmap(data) };
   } catch {
-    upload = { data, name, picture: { width: 0, height: 0 } }; // the service will say what it is not
+    upload = { data, name, picture: { width: 0, height: 0 } }; // the service reports the format
   }
   draw();
   ask();
@@ -120,7 +120,7 @@ async function take(data, name) {
 for (const input of [$("file"), $("camera")]) {
   input.addEventListener("change", () => {
     if (input.files.length) take(input.files[0], input.files[0].name);
-    input.value = ""; // so that the same file can be chosen again
+    input.value = ""; // else the same file cannot be chosen again
   });
 }
 
@@ -147,20 +147,20 @@ document.addEventListener("drop", (event) => {
   if (file) take(file, file.name);
 });
 
-// Questions and answers
+// Requests and predictions
 
 function askSoon() {
   timer ||= setTimeout(ask, PAUSE);
 }
 
-/** The longer side of what is drawn, in pixels of the paper. */
+/** Return the longer side of the drawing, in pixels of the canvas. */
 function extent() {
   const points = strokes.flat();
   const side = (values) => Math.max(...values) - Math.min(...values);
   return points.length ? Math.max(side(points.map(({ x }) => x)), side(points.map(({ y }) => y))) : 0;
 }
 
-/** What is drawn, as a PNG. Not by toBlob, which waits for an idle moment, up to a second. */
+/** Encode the drawing as a PNG. Not with toBlob, which takes up to a second when the browser is busy. */
 function drawing() {
   const [, base64] = paper.toDataURL().split(",");
   const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
@@ -182,7 +182,7 @@ async function ask() {
       asked.crop = answer.image.crop;
       draw();
     }
-    if (down) return; // the pictures can wait until the pen is lifted
+    if (down) return; // the explanation is requested when the pen is lifted
     const paths = [`explain?${query()}&colors=false`, `explain?${query()}`];
     const pictures = await Promise.all(paths.map(async (path) => (await post(path, data, signal)).blob()));
     ["plain", "why"].forEach((id, index) => {
@@ -197,7 +197,7 @@ async function ask() {
   }
 }
 
-/** What is drawn here is dark; of an upload the visitor may say it. */
+/** Drawings are dark on light; the polarity of an upload can be chosen. */
 const query = () => (upload && $("ink").value !== "auto" ? `fit=true&ink=${$("ink").value}` : "fit=true");
 
 $("ink").addEventListener("change", ask);
@@ -219,7 +219,7 @@ function say(sentence, problem = false) {
   $("sentence").textContent = sentence;
   $("sentence").classList.toggle("problem", problem);
   for (const digit of [3, 7]) bar(digit, null);
-  $("seen").hidden = true; // until the pictures belong to the sentence
+  $("seen").hidden = true; // until the images match the sentence
   $("copy").disabled = !upload && !strokes.length;
 }
 
@@ -242,7 +242,7 @@ function percent(p) {
   return `${(p * 100).toFixed(1)} %`;
 }
 
-// The same question as a command
+// The request as a curl command
 
 $("copy").addEventListener("click", async () => {
   const url = new URL(`predict?${query()}`, location.href);

@@ -11,7 +11,7 @@ from PIL import Image
 from app.classifier.network import Layer
 from app.classifier.pixels import DIGITS
 from app.classifier.weights import DEFAULT_PATH, WeightsError, load, save
-from app.self_test import IMAGES, SHOWN, load_tested
+from app.self_test import IMAGES, LABELS, load_tested
 from model_training.data import Digits
 from tests.serving import serve
 
@@ -74,6 +74,6 @@ def test_slightly_different_weights_pass(tmp_path: Path, seed: int) -> None:
 
 def test_labels_of_the_images(digits: Digits, others: Digits) -> None:
     images = np.asarray(Image.open(IMAGES)).reshape(-1, 28, 28)
-    for image, digit in zip(images, SHOWN, strict=True):
+    for image, digit in zip(images, LABELS, strict=True):
         same = (digits if digit in DIGITS else others).only(int(digit)).images
         assert (same == image).all(axis=(1, 2)).any()

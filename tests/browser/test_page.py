@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from app.api.routes.pages import STATIC
+from app.errors import Unauthorized
 from tests.browser.conftest import Open
 from tests.browser.drawing import DIGITS, NEITHER, Finger, Hand
 from tests.conftest import DATA, ROOT, encode
@@ -157,7 +158,7 @@ def test_api_key(open_page: Open) -> None:
     with serve(environment={"THREE_OR_SEVEN_API_KEY": "s3cret"}) as server:
         page = open_page(base=server.url, refusals=True)
         page.locator("[data-sample='7']").click()
-        expect(sentence(page)).to_have_text("This service wants its API key in the header X-API-Key.")
+        expect(sentence(page)).to_have_text(Unauthorized.example)
         page.locator("#api-key").fill("s3cret")
         page.keyboard.press("Enter")
         expect(sentence(page)).to_have_text("A seven.")

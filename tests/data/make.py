@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from app.classifier.pixels import DIGITS
-from app.self_test import IMAGES, SHOWN
+from app.self_test import IMAGES, LABELS
 from model_training.data import Digits, load_mnist
 
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ if __name__ == "__main__":
     every = Digits(*(np.concatenate(arrays) for arrays in zip(*parts.values(), strict=True)))
     for name, place in SAMPLE_DIGITS.items():
         Image.fromarray(every.only(int(name[0])).images[place]).save(SAMPLES / f"{name}.png", optimize=True)
-    places = zip(SHOWN, SELF_TEST_PLACES, strict=True)
+    places = zip(LABELS, SELF_TEST_PLACES, strict=True)
     self_test = np.concatenate([every.only(digit).images[place] for digit, place in places])
     Image.fromarray(self_test).save(IMAGES, optimize=True)
     photo(parts["digits"].only(7).images[3]).save(HERE / "photo.jpg", quality=80)

@@ -13,7 +13,7 @@ from app import errors
 from app.api.authentication import guard
 from app.api.openapi import problem_responses, sample, shown
 from app.api.schemas import BatchResponse, PredictionResponse
-from app.api.uploads import BATCH_FIELD, BINARY, FIELD, FORMATS, mistaken_kind, read_batch, read_upload, upload_body
+from app.api.uploads import BATCH_FIELD, BINARY, FIELD, FORMATS, other_type, read_batch, read_upload, upload_body
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageFormat, Problem
 from app.preprocessing.decode import DigitImage
@@ -21,7 +21,7 @@ from app.preprocessing.polarity import Ink
 from app.problem_details import REQUEST_ID, problem_document
 from app.service import Service
 
-OF_UPLOADS = (*errors.OF_ROUTES, *errors.OF_BODIES, errors.InvalidParameter, errors.ImageMissing)
+UPLOAD_ERRORS = (*errors.ROUTE_ERRORS, *errors.BODY_ERRORS, errors.InvalidParameter, errors.ImageMissing)
 
 
 class Options(BaseModel):
@@ -50,12 +50,12 @@ def router(service: Service) -> APIRouter:
     router = APIRouter(tags=["predict"], dependencies=guard(service.settings.api_key))
     one_image = upload_body(FIELD, BINARY, *FORMATS)
     several = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": service.settings.max_batch}
-    example, batch_example = _examples(service)
+    example, batch = _examples(service)
 
     @router.post(
         "/predict",
         response_model=PredictionResponse,
-        responses=problem_responses("/predict", *OF_UPLOADS, *errors.OF_IMAGES) | {200: shown(example)},
+        responses=problem_responses("/predict", *UPLOAD_ERRORS, *errors.IMAGE_ERRORS) | {200: shown(example)},
         openapi_extra=one_image,
     )
     async def predict(request: Request, options: Annotated[Options, Query()]) -> Response:
@@ -69,7 +69,7 @@ def router(service: Service) -> APIRouter:
     @router.post(
         "/predict/batch",
         response_model=BatchResponse,
-        responses=problem_responses("/predict/batch", *OF_UPLOADS, errors.BatchTooLarge) | {200: shown(batch_example)},
+        responses=problem_responses("/predict/batch", *UPLOAD_ERRORS, errors.BatchTooLarge) | {200: shown(batch)},
         openapi_extra=upload_body(BATCH_FIELD, several),
     )
     async def predict_batch(request: Request, options: Annotated[Options, Query()]) -> Response:
@@ -82,7 +82,7 @@ def router(service: Service) -> APIRouter:
     @router.post(
         "/explain",
         response_class=Response,
-        responses=problem_responses("/explain", *OF_UPLOADS, *errors.OF_IMAGES)
+        responses=problem_responses("/explain", *UPLOAD_ERRORS, *errors.IMAGE_ERRORS)
         | {200: {"description": "280 x 280", "content": {"image/png": {}}}},
         openapi_extra=one_image,
     )
@@ -125,7 +125,7 @@ async def _read_one(service: Service, request: Request, fit: bool, ink: Ink) -> 
     try:
         return await service.read(upload, fit, ink)
     except ImageFormat:
-        if kind := mistaken_kind(request.headers):
+        if kind := other_type(request.headers):
             way = f'in the field "{FIELD}" of a multipart form, or as the body'
             raise ImageFormat(f"The body is {kind}. Send a PNG, JPEG, WebP, BMP or GIF {way}.") from None
         raise

@@ -23,8 +23,8 @@ MODEL = "/v2/models/{model}"
 MODEL_VERSION = MODEL + "/versions/{version}"
 INFER_PATHS = (MODEL + "/infer", MODEL_VERSION + "/infer")
 
-OF_MODELS = (*errors.OF_ROUTES, errors.UnknownModel)
-OF_INFERENCE = (*OF_MODELS, *errors.OF_BODIES, errors.InvalidInference)
+MODEL_ERRORS = (*errors.ROUTE_ERRORS, errors.UnknownModel)
+INFERENCE_ERRORS = (*MODEL_ERRORS, *errors.BODY_ERRORS, errors.InvalidInference)
 
 INLINE_BINARY = 64
 """Number of bytes of a binary request that take as long to read as one byte of JSON."""
@@ -43,7 +43,7 @@ def router(service: Service) -> APIRouter:
     @router.get(
         "/v2",
         dependencies=guard(service.settings.api_key),
-        responses=problem_responses("/v2", *errors.OF_ROUTES) | {200: shown(server)},
+        responses=problem_responses("/v2", *errors.ROUTE_ERRORS) | {200: shown(server)},
     )
     async def server_metadata() -> schemas.ServerMetadata:
         """Name the server, its version and the extensions that it supports."""
@@ -81,7 +81,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
     @router.get(
         "",
         dependencies=[*guarded, *known],
-        responses=problem_responses(prefix, *OF_MODELS) | {200: shown(metadata)},
+        responses=problem_responses(prefix, *MODEL_ERRORS) | {200: shown(metadata)},
         openapi_extra={"parameters": parameters},
     )
     async def model_metadata() -> schemas.ModelMetadata:
@@ -103,7 +103,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
         "/infer",
         dependencies=guarded,
         response_model=schemas.InferenceResponse,
-        responses=problem_responses(prefix, *OF_INFERENCE) | {200: response},
+        responses=problem_responses(prefix, *INFERENCE_ERRORS) | {200: response},
         openapi_extra={"requestBody": request_body, "parameters": [*parameters, HEADER_LENGTH_PARAMETER]},
     )
     async def infer(request: Request) -> Response:
@@ -130,9 +130,9 @@ async def answer_inference(service: Service, request: Request) -> Response:
     sent = await read_body(request)
     header_length = request.headers.get(HEADER_LENGTH)
     size = len(sent) if header_length is None else len(sent) // INLINE_BINARY
-    asked, images = await service.run(size, read_inference, sent, header_length)
+    inference, images = await service.run(size, read_inference, sent, header_length)
     predictions = await service.classify(images)
-    body, json_length = await service.run(size, write_inference, asked, predictions, service.metadata)
+    body, json_length = await service.run(size, write_inference, inference, predictions, service.metadata)
     if json_length is None:
         return Response(body, media_type="application/json")
     return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})

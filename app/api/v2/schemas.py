@@ -24,7 +24,7 @@ OUTPUTS: dict[str, tuple[str, str, tuple[int, ...]]] = {
 }
 """Outputs: the protocol's type, NumPy's (binary tensors are little-endian), and the shape for one image."""
 
-MOST_IMAGES = 2**31 - 1
+MAX_IMAGES = 2**31 - 1
 """Maximum number of images in a shape. The limit on bodies allows far fewer."""
 
 
@@ -50,7 +50,7 @@ class RequestInput(BaseModel):
     """A tensor."""
 
     name: str = Field(examples=[INPUT])
-    shape: list[Annotated[int, Field(ge=-1, le=MOST_IMAGES)]] = Field(max_length=3, examples=[[1, *IMAGE_SHAPE]])
+    shape: list[Annotated[int, Field(ge=-1, le=MAX_IMAGES)]] = Field(max_length=3, examples=[[1, *IMAGE_SHAPE]])
     datatype: str = Field(description="UINT8 with the shape [n, 28, 28], or FP32 with [n, 784]", examples=["UINT8"])
     parameters: InputParameters | None = None
     data: list[Any] | None = Field(None, description="nested or flat; absent from a binary tensor")
