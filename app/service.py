@@ -55,15 +55,11 @@ class Service:
 
     async def read(self, data: bytes, fit: bool, ink: Ink = "auto") -> DigitImage:
         """Decode an image. Raises the same errors as `read_digit`."""
-        [image] = await self.read_all([data], fit, ink)
-        if isinstance(image, Problem):
-            raise image
-        return image
+        return await self.run(IN_THREAD if fit else len(data), self._read, data, fit, ink)
 
     async def read_all(self, images: Sequence[bytes], fit: bool, ink: Ink = "auto") -> list[DigitImage | Problem]:
         """Decode the images of a request, each to an image or to the error of `read_digit`."""
-        # A small file may hold a large image to be fitted.
-        size = IN_THREAD if fit else sum(map(len, images))
+        size = IN_THREAD if fit else sum(map(len, images))  # a small file may hold a large image to be fitted
         return await self.run(size, self._read_all, images, fit, ink)
 
     async def classify_one(self, image: DigitImage) -> Prediction:
@@ -77,6 +73,10 @@ class Service:
     async def explain(self, image: DigitImage, colors: bool) -> bytes:
         """Draw which pixels are evidence for 3 and for 7, as a PNG. It takes a millisecond, so the thread does it."""
         return await self.run(IN_THREAD, explain, self.classifier.parameters, image.pixels, colors)
+
+    def _read(self, data: bytes, fit: bool, ink: Ink) -> DigitImage:
+        with self.metrics.decode.time():
+            return read_digit(data, self.settings.max_image_pixels, fit, ink)
 
     def _read_all(self, images: Sequence[bytes], fit: bool, ink: Ink) -> list[DigitImage | Problem]:
         read: list[DigitImage | Problem] = []

@@ -31,19 +31,19 @@ from model_training.trainer import Split, Trainer, TrainingSettings
 
 MODEL_VERSION = "1.0.0"
 LIBRARIES = ("numpy", "opencv-python-headless")
-"""Their versions are stored with the weights, which depend on them to the last bit."""
+"""Libraries whose versions are stored with the weights, because the exact weights depend on them."""
 
 DEFAULTS = TrainingSettings()
 QUICK_EPOCHS = 36
 QUICK_OUTLIER_SHARE = 0.4
 QUICK_RENDERED = 5
-"""Fewer outliers cost honesty, and leave more of a short time to the digits."""
+"""Settings of `--quick`. A smaller share of outliers leaves more of the short training to the digits."""
 
 cli = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 def _writable_place(path: Path | None) -> Path | None:
-    """Refuse a file whose folder is missing or read-only, before the work of which it is the result."""
+    """Refuse a file whose folder is missing or read-only, before the work begins."""
     if path is not None:
         try:
             TemporaryFile(dir=path.parent).close()
@@ -53,7 +53,7 @@ def _writable_place(path: Path | None) -> Path | None:
 
 
 def _drawable(path: Path | None) -> Path | None:
-    """Refuse a file name whose ending Matplotlib does not know, too."""
+    """Refuse a file name with a suffix that Matplotlib does not support, or that cannot be written."""
     formats = Figure().canvas.get_supported_filetypes()
     if path is not None and path.suffix[1:].lower() not in formats:
         raise typer.BadParameter(f"{path.name} has none of the endings {', '.join(sorted(formats))}.")
@@ -66,15 +66,15 @@ MnistFolder = Annotated[
 ]
 Mirrors = Annotated[
     list[str],
-    typer.Option("--mirror", envvar="THREE_OR_SEVEN_MIRRORS", help="Where to download MNIST from, without --mnist."),
+    typer.Option("--mirror", envvar="THREE_OR_SEVEN_MIRRORS", help="URL to download MNIST from, without --mnist."),
 ]
-Hidden = Annotated[tuple[int, int], typer.Option(min=1, help="Units of the two hidden layers.")]
-WeightsPath = Annotated[Path, typer.Option("--weights", help="The weights file; its model card is beside it.")]
+Hidden = Annotated[tuple[int, int], typer.Option(min=1, help="Number of units of each hidden layer.")]
+WeightsPath = Annotated[Path, typer.Option("--weights", help="Weights file; the model card is beside it.")]
 NewWeightsPath = Annotated[
     Path,
     typer.Option(
         "--weights",
-        help="The weights file to write; its model card goes beside it.",
+        help="Weights file to write; the model card is written beside it.",
         dir_okay=False,
         writable=True,
         callback=_writable_place,
@@ -84,7 +84,7 @@ FigurePath = Annotated[
     Path | None,
     typer.Option(help="Draw the loss curves to this file.", dir_okay=False, writable=True, callback=_drawable),
 ]
-Rendered = Annotated[int, typer.Option(min=1, help="Digits of each kind of picture on which `fit` is measured.")]
+Rendered = Annotated[int, typer.Option(min=1, help="Number of digits per kind of picture to measure `fit` on.")]
 
 
 @cli.command()
@@ -93,33 +93,31 @@ def train(
     mirrors: Mirrors = MIRRORS,
     weights: NewWeightsPath = DEFAULT_PATH,
     hidden: Hidden = DEFAULTS.hidden,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = DEFAULTS.epochs,
-    batch_size: Annotated[int, typer.Option(min=8, max=1000, help="Images a step.")] = DEFAULTS.batch_size,
+    epochs: Annotated[int, typer.Option(min=1, help="Number of passes over the training images.")] = DEFAULTS.epochs,
+    batch_size: Annotated[int, typer.Option(min=8, max=1000, help="Number of images per step.")] = DEFAULTS.batch_size,
     outlier_share: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of each batch that is neither 3 nor 7.")
+        float, typer.Option(min=0, max=0.9, help="Share of images in each batch that are neither 3 nor 7.")
     ] = DEFAULTS.outlier_share,
     learning_rate: Annotated[
-        float, typer.Option(min=0, max=1, help="Adam's, at its highest.")
+        float, typer.Option(min=0, max=1, help="Maximum learning rate of Adam.")
     ] = DEFAULTS.learning_rate,
-    seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = DEFAULTS.seed,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = DEFAULTS.seed,
     rendered: Rendered = RENDERED,
     quick: Annotated[
         bool,
         typer.Option(
             "--quick",
-            help=f"Train for {QUICK_EPOCHS} epochs with {QUICK_OUTLIER_SHARE:.0%} outliers, in less than a"
-            " minute: enough for a try, not for use.",
+            help=f"Train for {QUICK_EPOCHS} epochs with {QUICK_OUTLIER_SHARE:.0%} outliers, in about a"
+            " minute; the weights are good enough to try, not to use.",
         ),
     ] = False,
 ) -> None:
     """Train on MNIST's threes and sevens and write the weights file.
 
-    Interrupt it when you like: the earlier weights stay as they are until the new ones are finished.
+    The earlier weights are replaced at the end of the training; if it is interrupted, they stay.
     """
     if quick and (epochs, outlier_share) != (DEFAULTS.epochs, DEFAULTS.outlier_share):
-        raise typer.BadParameter(
-            "It chooses --epochs and --outlier-share itself. Leave them out.", param_hint="--quick"
-        )
+        raise typer.BadParameter("It sets --epochs and --outlier-share. Leave these options out.", param_hint="--quick")
     settings = TrainingSettings(
         hidden=hidden,
         epochs=QUICK_EPOCHS if quick else epochs,
@@ -161,10 +159,10 @@ def evaluate_command(
     mirrors: Mirrors = MIRRORS,
     weights: WeightsPath = DEFAULT_PATH,
     rendered: Rendered = RENDERED,
-    write: Annotated[bool, typer.Option("--write", help="Write the model card and its figures, too.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write the model card and its figures.")] = False,
 ) -> None:
     """Measure the weights on MNIST's test images."""
-    loaded = load(weights)  # bad weights fail before a download
+    loaded = load(weights)  # fails before the download
     if write:
         _writable_place(weights)
     _report(loaded, _load_mnist(mnist, mirrors), rendered, folder=weights.parent if write else None)
@@ -173,9 +171,9 @@ def evaluate_command(
 @cli.command("check-gradients")
 def check_gradients(
     hidden: Hidden = DEFAULTS.hidden,
-    seed: Annotated[int, typer.Option(min=0, help="Of parameters, inputs and targets.")] = DEFAULTS.seed,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of parameters, inputs and targets.")] = DEFAULTS.seed,
 ) -> None:
-    """Compare backpropagation with central differences, for the architecture that is trained."""
+    """Compare the gradients of backpropagation with central differences."""
     architecture = TrainingSettings(hidden=hidden).architecture
     rng = np.random.default_rng(seed)
     flat = np.empty(size(architecture))
@@ -187,7 +185,7 @@ def check_gradients(
         checks = check_gradient(backpropagation.gradient, flat, architecture, inputs, wanted, 200, rng)
     worst = max(check.relative_error for check in checks)
     show_checks(" - ".join(map(str, architecture)), checks)
-    console.print(f"The largest relative error is {worst:.1e}; up to {TOLERANCE:g} is rounding.", highlight=False)
+    console.print(f"Maximum relative error: {worst:.1e}. Up to {TOLERANCE:g} is rounding.", highlight=False)
     raise typer.Exit(int(worst > TOLERANCE))
 
 
@@ -197,7 +195,7 @@ def diagnose(
     mirrors: Mirrors = MIRRORS,
     figure: FigurePath = None,
 ) -> None:
-    """Show why the loop that this project began with did not learn: as posted, and with its faults corrected."""
+    """Show why the training loop that this project began with did not learn: as posted, and with its errors fixed."""
     digits = _load_mnist(mnist, mirrors).train.only(*DIGITS)
     curves: dict[str, list[float]] = {}
     with Progress(console=console) as progress:
@@ -208,7 +206,7 @@ def diagnose(
         show_checks(f"{variant.title}, on {CHECKED_EXAMPLES} examples", variant.check(digits))
         losses = np.array(curves[variant.title])
         console.print(
-            f"Loss: {losses[0]:.3f} at first; over the last 100 passes {losses[-100:].min():.3f} to"
+            f"Loss: {losses[0]:.3f} initially; over the last 100 passes {losses[-100:].min():.3f} to"
             f" {losses[-100:].max():.3f}, {losses[-100:].mean():.3f} on average.\n",
             highlight=False,
         )
@@ -220,7 +218,7 @@ def diagnose(
 
 
 def _report(weights: Weights, data: Mnist, rendered: int, folder: Path | None) -> None:
-    """Measure the weights, show the figures and, if there is a folder, write the model card there."""
+    """Evaluate the weights, print the figures and, if a folder is given, write the model card there."""
     with console.status("Measuring"):
         report = Report.of(weights, data.test, rendered)
     show_evaluation(report.evaluation)
@@ -236,9 +234,9 @@ def _load_mnist(folder: Path | None, mirrors: list[str]) -> Mnist:
 
 
 def main() -> None:
-    """Run a command; say in plain words what cannot be done."""
+    """Run a command. Expected errors are printed without a traceback."""
     try:
-        # These matrices are too small to be worth sharing out, and the second core makes the next batch.
+        # The matrices are too small for several threads, and the second core makes the next batch.
         cv2.setNumThreads(1)
         with threadpool_limits(1):
             cli()

@@ -1,4 +1,4 @@
-"""Distorted copies of images, so that the network learns what a digit is, not where and with what it was drawn."""
+"""Makes distorted copies of images, so that the network does not depend on position, slant and pen."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.classifier.pixels import IMAGE_SHAPE
 
 Images: TypeAlias = NDArray[np.uint8]
-"""(n, 28, 28), light ink on a dark ground"""
+"""(n, 28, 28), light ink on a dark background"""
 
 Field: TypeAlias = NDArray[np.float32]
 """One number (n, 28, 28) or vector (n, 2, 28, 28) for each pixel"""
@@ -18,7 +18,7 @@ Field: TypeAlias = NDArray[np.float32]
 HEIGHT, WIDTH = IMAGE_SHAPE
 
 MARGIN = 2
-"""Dark rows between stacked images, so that a filter at one's edge sees nothing of the next."""
+"""Dark rows between stacked images, so that a filter at an image's edge does not read the next image."""
 
 GRID = 6
 """Control points along each side of an elastic displacement."""
@@ -33,13 +33,13 @@ class Augmentation:
     """
 
     rotation: float = 10.0
-    """Largest, in degrees either way"""
+    """Maximum, in degrees either way"""
     scale: float = 0.2
-    """Largest logarithm of the scale of each axis"""
+    """Maximum logarithm of the scale of each axis"""
     shear: float = 0.2
-    """Largest, as a fraction of the height"""
+    """Maximum, as a fraction of the height"""
     shift: float = 3.0
-    """Largest, in pixels along each axis"""
+    """Maximum, in pixels along each axis"""
     elastic: float = 0.5
     """Standard deviation of the displacement, in pixels"""
     pens: float = 0.4
@@ -48,7 +48,7 @@ class Augmentation:
     """Share of the images whose ink is fainter"""
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
-        """A distorted copy of each image; what comes in from outside is dark."""
+        """Return a distorted copy of each image; pixels from outside the image are dark."""
         return self._redraw(self._warp(images, rng), rng)
 
     def _warp(self, images: Images, rng: np.random.Generator) -> Images:
@@ -58,7 +58,7 @@ class Augmentation:
         return sample(images, sources[:, 0] + (WIDTH - 1) / 2, sources[:, 1] + (HEIGHT - 1) / 2)
 
     def _affine(self, n: int, rng: np.random.Generator) -> Field:
-        """float32 (n, 2, 2), from points of the copy to points of the original: rotation x shear x scale."""
+        """Return matrices (n, 2, 2) from points of the copy to points of the original: rotation x shear x scale."""
         angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation, n))
         scale_x, scale_y = np.exp(rng.uniform(-self.scale, self.scale, (2, n)))
         shear = rng.uniform(-self.shear, self.shear, n)
@@ -72,7 +72,7 @@ class Augmentation:
         return displacements
 
     def _redraw(self, images: Images, rng: np.random.Generator) -> Images:
-        """Blur, then draw again what is above a level: a low one thickens, a high one thins, a steep one hardens."""
+        """Blur and threshold again: a low threshold thickens strokes, a high one thins them, a high gain hardens."""
         n = len(images)
         blurred = unstack(cv2.GaussianBlur(stack(images), (5, 5), 0.9)).astype(np.float32)
         level = blurred.max(axis=(1, 2)) * rng.uniform(0.15, 0.8, n)
@@ -85,7 +85,7 @@ class Augmentation:
 
 
 def sample(images: Images, x: Field, y: Field) -> Images:
-    """Read image i at the points (x[i], y[i]), bilinearly; x and y are float32 (n, 28, 28), in pixels."""
+    """Sample image i at the points (x[i], y[i]), bilinearly; x and y are float32 (n, 28, 28), in pixels."""
     n = len(images)
     first_rows = np.arange(n, dtype=np.float32) * (HEIGHT + 2 * MARGIN) + MARGIN
     rows = np.clip(y, -1, HEIGHT) + first_rows[:, None, None]
@@ -95,24 +95,24 @@ def sample(images: Images, x: Field, y: Field) -> Images:
 
 
 def stack(images: Images) -> Images:
-    """All images as one tall picture, with margins, for OpenCV: one call instead of n (of 1,023 at most)."""
+    """Stack up to 1,023 images into one tall picture with margins, for one call of OpenCV instead of n."""
     stacked = np.zeros((len(images), HEIGHT + 2 * MARGIN, WIDTH), np.uint8)
     stacked[:, MARGIN:-MARGIN] = images
     return stacked.reshape(-1, WIDTH)
 
 
 def unstack(picture: NDArray[np.generic]) -> Images:
-    """The images in a tall picture, without their margins."""
+    """Return the images of a tall picture, without their margins."""
     return np.asarray(picture, np.uint8).reshape(-1, HEIGHT + 2 * MARGIN, WIDTH)[:, MARGIN:-MARGIN]
 
 
 def per_image(values: NDArray[np.floating]) -> Field:
-    """Shape (n,) values so that they apply to whole images."""
+    """Reshape values (n,) so that they broadcast over images."""
     return values[:, None, None].astype(np.float32)
 
 
 def gaussian_weights(points: int, pixels: int) -> Field:
-    """(pixels, points): how much each control point moves each pixel, scaled to keep the variance of the points."""
+    """Return (pixels, points): weight of each control point at each pixel, scaled to keep the points' variance."""
     centres = np.linspace(0, pixels - 1, points)
     spacing = centres[1] - centres[0]
     weights = np.exp(-0.5 * ((np.arange(pixels)[:, None] - centres) / (0.6 * spacing)) ** 2)
@@ -122,4 +122,4 @@ def gaussian_weights(points: int, pixels: int) -> Field:
 
 _SMOOTHING = gaussian_weights(GRID, HEIGHT)
 _CENTRED = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)[::-1] - np.float32((HEIGHT - 1) / 2)
-"""(2, 28, 28): x and y of each pixel, from the middle"""
+"""(2, 28, 28): x and y of each pixel, relative to the centre"""

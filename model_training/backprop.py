@@ -1,7 +1,7 @@
-"""Backpropagation: the gradient of the cross-entropy with respect to every weight and bias.
+"""Computes the gradient of the cross-entropy with respect to every weight and bias, by backpropagation.
 
-With z_l = a_{l-1} W_l + b_l, a_l = sigmoid(z_l) in the hidden layers, p = softmax(z_L), n examples and targets t that
-are probabilities, so that they add up to 1 for each example,
+With z_l = a_{l-1} W_l + b_l, a_l = sigmoid(z_l) in the hidden layers, p = softmax(z_L), n examples, and targets t that
+are probabilities and sum to 1 for each example:
 
     loss     L       = -1/n sum t log p
     output   delta_L = dL/dz_L = (p - t) / n
@@ -20,19 +20,19 @@ from model_training.parameters import as_layers, size
 
 
 def log_softmax(logits: Array) -> Array:
-    """Logarithms of the probabilities, (n, classes), of logits (n, classes) of any size."""
+    """Return the logarithms of the probabilities, (n, classes), of logits (n, classes). No logit overflows."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_p: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return log_p
 
 
 def cross_entropy(log_p: Array, targets: Array) -> float:
-    """Mean of -sum t log p in nats, from logarithms of probabilities and target probabilities, each (n, classes)."""
+    """Return the mean of -sum t log p in nats; log p and targets t are (n, classes)."""
     return -float(np.vdot(targets, log_p)) / len(targets)
 
 
 class Backpropagation:
-    """One training step's arrays, made once for a batch size, so that a step allocates next to nothing."""
+    """Computes gradients in arrays that are allocated once for a batch size."""
 
     def __init__(self, architecture: tuple[int, ...], batch_size: int, dtype: type[np.floating]) -> None:
         self.gradient = np.zeros(size(architecture), dtype)
@@ -56,5 +56,5 @@ class Backpropagation:
             if layer > 0:
                 delta = np.matmul(delta, parameters[layer].W.T, out=self._deltas[layer - 1])
                 delta *= a
-                delta *= np.subtract(1, a, out=a)  # a itself is not needed any more
+                delta *= np.subtract(1, a, out=a)  # overwrites a, which is not used again
         return cross_entropy(log_p, targets)

@@ -1,4 +1,4 @@
-"""MNIST: four IDX files, from a folder, the user's cache or a public mirror, each checked against its SHA-256."""
+"""Loads MNIST: four IDX files from a folder, the cache or a mirror, each checked against its SHA-256."""
 
 import gzip
 import hashlib
@@ -21,14 +21,14 @@ MNIST_SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-"""Checksums of the uncompressed contents: mirrors compress differently."""
+"""Checksums of the uncompressed files, since the compressed ones differ between mirrors."""
 
 MIRRORS = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"]
-"""Tried in this order. Each serves the four files with `.gz` behind their names."""
+"""Base URLs, tried in this order. Each has the four files with the suffix `.gz`."""
 
 
 class DataError(Exception):
-    """The data cannot be had. The message says what was tried and what to do."""
+    """The data cannot be loaded. The message says what was tried and what to do."""
 
 
 class Digits(NamedTuple):
@@ -40,16 +40,16 @@ class Digits(NamedTuple):
     """(n,), 0 to 9"""
 
     def only(self, *digits: int) -> "Digits":
-        """The images of these digits."""
+        """Return the images of these digits."""
         kept = np.isin(self.labels, list(digits))
         return Digits(self.images[kept], self.labels[kept])
 
     def without(self, *digits: int) -> "Digits":
-        """The images of all other digits."""
+        """Return the images of all other digits."""
         return self.only(*set(range(10)) - set(digits))
 
     def split(self, fraction: float, rng: np.random.Generator) -> tuple["Digits", "Digits"]:
-        """Shuffle and split each digit's images alike (stratified): the rest, and `fraction` of them."""
+        """Split randomly and stratified by digit. Returns the rest, and `fraction` of the images."""
         parts = []
         for digit in np.unique(self.labels):
             order = rng.permutation(np.flatnonzero(self.labels == digit))
@@ -72,10 +72,10 @@ def load_mnist(
     cache: Path | None = None,
     checksums: Mapping[str, str] = MNIST_SHA256,
 ) -> Mnist:
-    """Read MNIST from `folder` (raw or .gz) or, without one, from `cache`, filled from the first mirror that works.
+    """Load MNIST from `folder` (raw or .gz); without one, from `cache`, after downloading what it does not contain.
 
-    A file that is in the cache already and right is not fetched again.
-    Raises DataError if a file is missing, cannot be downloaded or has another checksum.
+    The first mirror that works is used. Raises DataError if a file is missing, cannot be downloaded or has another
+    checksum.
     """
     if folder is not None:
         contents = {name: _read(folder, name, checksums[name]) for name in checksums}
@@ -113,13 +113,13 @@ def _fetch(name: str, mirrors: Sequence[str], cache: Path, checksums: Mapping[st
         except (requests.RequestException, OSError, EOFError, zlib.error, ValueError) as error:
             failures.append(f"{mirror}: {error}")
     raise DataError(
-        f"Cannot download {name}.\n" + "\n".join(failures) + "\nRun again to resume, name another mirror,"
-        " or download the four files yourself and name their folder."
+        f"Cannot download {name}.\n" + "\n".join(failures) + "\nRun again to resume, name another mirror with --mirror,"
+        " or download the four files and name their folder with --mnist."
     )
 
 
 def _download_gz(url: str, output_file: str, registry: pooch.Pooch) -> None:
-    """Download `<url>.gz` and store what is in it, so that pooch checks the uncompressed contents."""
+    """Download `<url>.gz` and decompress it, so that pooch checks the uncompressed file."""
     with tempfile.TemporaryFile() as compressed:
         pooch.HTTPDownloader()(f"{url}.gz", compressed, registry)
         compressed.seek(0)

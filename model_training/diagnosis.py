@@ -1,10 +1,10 @@
-"""Why the loop that this project began with did not learn.
+"""Diagnoses the training loop that this project began with, which did not learn.
 
-Its author posted on a forum a network with two hidden layers of three sigmoid units, trained on all threes and sevens
-at once, whose loss would not fall. Here that loop runs as it was posted, with each of its faults mended, and with both:
+Its author posted it on a forum: two hidden layers of three sigmoid units, all threes and sevens in one batch, and a
+loss that did not fall. This module runs it as posted, with each of its two errors fixed, and with both fixed:
 
 1. The derivative of the sigmoid, in terms of the activation a = sigmoid(z), is a (1 - a). The loop has 1 - sigmoid(a).
-2. The gradient is summed over the examples, not averaged. With n examples the stated step is n times as long.
+2. The gradient is summed over the examples, not averaged, so the effective step is n times as long for n examples.
 """
 
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ from model_training.trainer import targets
 
 HIDDEN = (3, 3)
 PASSES = 1000
-POSTED_STEP, MENDED_STEP = 0.005, 0.5
+POSTED_STEP, FIXED_STEP = 0.005, 0.5
 CHECKED_EXAMPLES = 200
 CHECKED_PARAMETERS = 100
-"""Of each tensor"""
+"""Maximum number per tensor"""
 
 INITIAL_SCALE = 0.1
-"""Standard deviation of the parameters at the start; the post does not say."""
+"""Standard deviation of the initial parameters, which the post does not state."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Variant:
     step: float
 
     def gradient(self, parameters: Parameters, inputs: Array, wanted: Array) -> tuple[float, Array]:
-        """The loss, and what this loop takes for its gradient, flat."""
+        """Return the loss, and the vector that this loop uses as the gradient."""
         activations = forward(parameters, inputs)
         logits = activations.pop()
         delta = softmax(logits) - wanted
@@ -57,9 +57,9 @@ class Variant:
         return cross_entropy(log_softmax(logits), wanted), np.concatenate(gradients)
 
     def train(self, digits: Digits, passes: int = PASSES) -> Iterator[float]:
-        """Descend along all examples at once; yield the loss before each step."""
+        """Run gradient descent with all examples in one batch; yield the loss before each step."""
         inputs, wanted = to_input(digits.images), targets(digits)
-        inputs = inputs[:, inputs.any(axis=0)]  # pixels that are always dark teach nothing, and cost time
+        inputs = inputs[:, inputs.any(axis=0)]  # pixels that are always 0 have no gradient
         flat, architecture = _initial(inputs, wanted)
         parameters = as_layers(flat, architecture)
         for _ in range(passes):
@@ -68,7 +68,7 @@ class Variant:
             flat -= self.step * gradient
 
     def check(self, digits: Digits) -> list[Check]:
-        """Compare this loop's gradient with central differences, at parameters like its first, on a few examples."""
+        """Compare this loop's gradient with central differences, at initial parameters, on a few examples."""
         inputs = to_input(digits.images[:CHECKED_EXAMPLES]).astype(np.float64)
         wanted = targets(digits)[:CHECKED_EXAMPLES].astype(np.float64)
         flat, architecture = _initial(inputs, wanted)
@@ -79,32 +79,32 @@ class Variant:
 
 VARIANTS = (
     Variant("as posted", right_derivative=False, mean=False, step=POSTED_STEP),
-    Variant("derivative mended", right_derivative=True, mean=False, step=POSTED_STEP),
-    Variant("step mended", right_derivative=False, mean=True, step=MENDED_STEP),
-    Variant("both mended", right_derivative=True, mean=True, step=MENDED_STEP),
+    Variant("derivative fixed", right_derivative=True, mean=False, step=POSTED_STEP),
+    Variant("step fixed", right_derivative=False, mean=True, step=FIXED_STEP),
+    Variant("both fixed", right_derivative=True, mean=True, step=FIXED_STEP),
 )
 
 
 def verdict(examples: int) -> str:
-    """What was wrong, for a training on so many examples."""
+    """Explain the two errors, with the figures for a number of training examples."""
     return f"""\
-As posted, the loss wanders and never settles. Two things are wrong.
+As posted, the loss oscillates and does not converge. There are two errors.
 
-The step: the loop adds the gradients of all examples up. A step of {POSTED_STEP} along the sum of {examples:,} \
-gradients is one of about {POSTED_STEP * examples:.0f} along their mean. Such steps saturate the sigmoids at once. \
-With the derivative mended alone, the network calls every image a 7, then every image a 3, and so on, and the loss \
-jumps between two values for ever. With a step of {MENDED_STEP} along the mean the loss falls, even with the wrong \
+The step: the loop sums the gradients of all examples. A step of {POSTED_STEP} along the sum of {examples:,} \
+gradients is a step of about {POSTED_STEP * examples:.0f} along their mean. Such steps saturate the sigmoids at once. \
+With only the derivative fixed, the network classifies every image as a 7, then every image as a 3, and so on, and the \
+loss alternates between two values. With a step of {FIXED_STEP} along the mean the loss falls, even with the wrong \
 derivative.
 
-The derivative: sigmoid'(z) is a (1 - a), where a = sigmoid(z) is the activation that the loop already has. The loop \
-has 1 - sigmoid(a) instead. So the gradients of the output layer are right, but those of both hidden layers are too \
-long, and in the first they clearly point elsewhere: see the tables. (Where gradients are added up, all lengths there \
-are {CHECKED_EXAMPLES} times too large, since the tables are made on {CHECKED_EXAMPLES} examples.) With it mended as \
-well, the loss falls to less than a third of that with the step mended alone."""
+The derivative: sigmoid'(z) is a (1 - a), where a = sigmoid(z) is the activation. The loop has 1 - sigmoid(a) instead. \
+So the gradients of the output layer are right, but those of both hidden layers are too long, and those of the first \
+layer point in another direction: see the tables. (Where gradients are summed, all lengths in the tables are \
+{CHECKED_EXAMPLES} times too large, because the tables are computed on {CHECKED_EXAMPLES} examples.) With both errors \
+fixed, the final loss is less than a third of that with the step fixed alone."""
 
 
 SEED = 0
-"""Of the parameters at the start. Where the posted loop wanders, and whether it rests for a while, depends on it."""
+"""Seed of the initial parameters. The course of the posted loop's loss depends on it."""
 
 
 def _initial(inputs: Array, wanted: Array) -> tuple[Array, tuple[int, ...]]:

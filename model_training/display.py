@@ -1,4 +1,4 @@
-"""What the commands show in the terminal."""
+"""Prints progress and results in the terminal."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ console = Console()
 
 
 def follow(epochs: Iterable[Epoch], total: int) -> dict[str, list[float]]:
-    """Train with a progress bar; return what the epochs gave, by name."""
+    """Train with a progress bar. Returns the history: a list of values per epoch, by name."""
     history: dict[str, list[float]] = {"loss": [], "validation_loss": [], "validation_errors": []}
     columns = (
         TextColumn("Epoch"),
@@ -36,8 +36,8 @@ def follow(epochs: Iterable[Epoch], total: int) -> dict[str, list[float]]:
 
 
 def show_checks(title: str, checks: list[Check]) -> None:
-    """Print how each tensor's gradient compares with central differences."""
-    columns = "tensor", "parameters checked", "relative error", "length, of the true one's", "angle to it, degrees"
+    """Print the comparison of each tensor's gradient with central differences."""
+    columns = "tensor", "parameters checked", "relative error", "length / true length", "angle to true, degrees"
     table = Table(*columns, title=title, title_justify="left")
     for check in checks:
         numbers = f"{check.relative_error:.1e}", f"{check.length:.4g}", f"{check.angle:.3g}"
@@ -56,13 +56,13 @@ def show_evaluation(figures: Evaluation) -> None:
         f" calibration error {figures.calibration_error:.4f}, {figures.confident:.2%} confident",
         f"{figures.others} other digits: {figures.others_sure:.2%} above {SURE},"
         f" {figures.others_confident:.2%} confident, AUROC {figures.auroc:.4f}",
-        f"Blank, full and noise images: confidence {figures.noise_confidence:.3f} at most",
+        f"Blank, full and noise images: maximum confidence {figures.noise_confidence:.3f}",
     ):
         console.print(line, highlight=False)
 
 
 def show_fit(kinds: list[KindFigures]) -> None:
-    """Print how often digits are read right after `fit`, for each kind of rendered picture."""
+    """Print the errors with `fit`, for each kind of rendered picture."""
     columns = "kind", "wrong", "confident and wrong", "not confident", "others confident"
     table = Table(*columns, title=f"With fit, of {kinds[0].images} test images", title_justify="left")
     for kind in kinds:

@@ -1,4 +1,4 @@
-"""How often digits are read right after `fit`, for each kind of rendered picture."""
+"""Measures `fit`: how often digits are read right, for each kind of rendered picture."""
 
 import io
 import zlib
@@ -16,12 +16,12 @@ from model_training.data import Digits
 from model_training.renderings import KINDS
 
 RENDERED = 500
-"""Number of threes and sevens, and of other digits, of each kind."""
+"""Number of threes and sevens, and of other digits, per kind."""
 
 
 @dataclass(frozen=True)
 class KindFigures:
-    """Counts of one kind of picture, of `images` threes and sevens and as many other digits."""
+    """Counts for one kind of picture, among `images` threes and sevens and as many other digits."""
 
     kind: str
     images: int
@@ -32,11 +32,11 @@ class KindFigures:
     picture: NDArray[np.uint8]
     """An example"""
     seen: NDArray[np.uint8]
-    """The same after `fit`"""
+    """The example after `fit`"""
 
 
 def evaluate_fit(classifier: Classifier, digits: Digits, others: Digits, count: int = RENDERED) -> list[KindFigures]:
-    """Render so many digits of each kind, fit and classify them. The same images give the same figures."""
+    """Render `count` digits of each kind, fit and classify them. The result is the same for the same images."""
     return [_evaluate(kind, classifier, digits, others, count) for kind in KINDS]
 
 
@@ -65,14 +65,14 @@ def _evaluate(kind: str, classifier: Classifier, digits: Digits, others: Digits,
 def _answers(
     kind: str, classifier: Classifier, digits: Digits, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The digits read, and whether each answer is confident."""
+    """Return the predicted digits, and whether each prediction is confident."""
     seen, certain = zip(*[_fitted(KINDS[kind](image, rng)) for image in digits.images], strict=True)
     predictions = classifier.predict(np.stack(seen))
     return predictions.digits, predictions.confident & np.array(certain)
 
 
 def _fitted(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
-    """What the network sees of an upload, and whether it can be confident. It sees nothing of a blank image."""
+    """Return the network's input for a picture, and whether it can be confident. For a blank one the input is 0."""
     upload = io.BytesIO()
     Image.fromarray(picture).save(upload, "BMP")
     try:

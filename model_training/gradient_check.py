@@ -1,4 +1,4 @@
-"""Compares gradients with central differences, which know nothing of the chain rule."""
+"""Compares gradients with central differences, which do not depend on the chain rule."""
 
 from dataclasses import dataclass
 
@@ -10,31 +10,31 @@ from model_training.backprop import cross_entropy, log_softmax
 from model_training.parameters import as_layers
 
 STEP = 1e-5
-"""Of a central difference in float64: its error is about STEP^2 from the curve and 1e-16 / STEP from rounding."""
+"""Step of a central difference in float64. Its error is about STEP^2 (truncation) plus 1e-16 / STEP (rounding)."""
 
 TOLERANCE = 1e-6
-"""Relative error of a tensor's gradient above which it is wrong, and not merely rounded."""
+"""Maximum relative error of a tensor's gradient that rounding explains."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """How the gradient of one tensor compares with central differences."""
+    """Comparison of one tensor's gradient with central differences."""
 
     tensor: str
     parameters: int
-    """How many were compared"""
+    """Number of parameters that were compared"""
     relative_error: float
     """|gradient - differences| / |differences|"""
     length: float
     """|gradient| / |differences|"""
     angle: float
-    """Between the two, in degrees"""
+    """Angle between gradient and differences, in degrees"""
 
 
 def numerical_gradient(
     flat: Array, architecture: tuple[int, ...], inputs: Array, targets: Array, indices: NDArray[np.integer]
 ) -> Array:
-    """Central differences of the mean cross-entropy for the parameters at `indices`; all arrays float64."""
+    """Return the central differences of the mean cross-entropy for the parameters at `indices`; arrays are float64."""
 
     def loss(index: int, move: float) -> float:
         moved = flat.copy()
@@ -53,7 +53,7 @@ def check_gradient(
     at_most: int,
     rng: np.random.Generator,
 ) -> list[Check]:
-    """Compare what is taken for the gradient, tensor by tensor, at a random choice of at most so many parameters."""
+    """Compare a gradient with central differences, tensor by tensor, at up to `at_most` random parameters of each."""
     checks = []
     positions = as_layers(np.arange(len(flat), dtype=np.float64), architecture)
     for number, layer in enumerate(positions, 1):

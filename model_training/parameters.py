@@ -1,4 +1,4 @@
-"""All parameters in one flat vector, so that the optimiser updates them in one sweep; layers are views of it."""
+"""Keeps all parameters in one flat vector, which the optimiser updates at once; the layers are views of it."""
 
 from itertools import pairwise
 
@@ -8,12 +8,12 @@ from app.classifier.network import Array, Layer, Parameters
 
 
 def size(architecture: tuple[int, ...]) -> int:
-    """How many weights and biases the layers of these units have."""
+    """Return the number of weights and biases of an architecture, the units of each layer."""
     return sum((n_in + 1) * n_out for n_in, n_out in pairwise(architecture))
 
 
 def as_layers(flat: Array, architecture: tuple[int, ...]) -> Parameters:
-    """See a vector (`size(architecture)`,) as layers, without copying: to write in one is to write in the other."""
+    """Return the layers as views of a vector of shape (`size(architecture)`,), without copying."""
     layers, start = [], 0
     for n_in, n_out in pairwise(architecture):
         middle, end = start + n_in * n_out, start + (n_in + 1) * n_out
@@ -23,10 +23,10 @@ def as_layers(flat: Array, architecture: tuple[int, ...]) -> Parameters:
 
 
 def initialize(flat: Array, architecture: tuple[int, ...], rng: np.random.Generator) -> None:
-    """Fill a vector with the start of training: biases 0, weights uniform within 4 sqrt(6 / (inputs + outputs)).
+    """Fill a vector with initial parameters: biases 0, weights uniform within 4 sqrt(6 / (inputs + outputs)).
 
-    The bound without the 4 is Glorot and Bengio's (2010) for tanh; sigmoid(z) has a quarter of the slope of tanh at 0.
-    The softmax layer gets the same, for simplicity.
+    Glorot and Bengio (2010) give the bound without the factor 4 for tanh; the slope of sigmoid at 0 is a quarter of
+    that of tanh. The softmax layer has the same bound, for simplicity.
     """
     flat[:] = 0
     for W, _ in as_layers(flat, architecture):

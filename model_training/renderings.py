@@ -1,7 +1,7 @@
-"""MNIST digits rendered as people draw, crop, scan and photograph them, to measure `fit`.
+"""Renders MNIST digits as people draw, crop, scan and photograph them, to measure `fit`.
 
-A kind is a function from an image of 28 x 28 pixels, light on dark, and a random generator to an uploaded picture:
-uint8 (height, width), or (height, width, 3) in RGB.
+Each kind of picture is a function. Its arguments are an image of 28 x 28 pixels, light on dark, and a random generator;
+it returns an uploaded picture: uint8 (height, width), or (height, width, 3) in RGB.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ PEN, PAPER = 40, 245
 
 
 def strokes(digit: Grey, side: int, thicker: int = 0) -> Levels:
-    """Coverage by ink, 0 to 1, of a square of `side` pixels, with strokes thickened by `thicker` pixels."""
+    """Return ink coverage, 0 to 1, in a square of `side` pixels, with strokes thickened by `thicker` pixels."""
     smooth: Any = cv2.GaussianBlur(cv2.resize(digit, (side, side), interpolation=cv2.INTER_CUBIC), (0, 0), side / 100)
     coverage: Any = np.clip((smooth.astype(np.float32) / 255 - 0.35) * 6, 0, 1)
     if thicker:
@@ -31,13 +31,13 @@ def strokes(digit: Grey, side: int, thicker: int = 0) -> Levels:
 
 
 def cropped(coverage: Levels) -> Levels:
-    """Cut to the extent of the ink."""
+    """Crop to the bounding box of the ink."""
     x, y, width, height = cv2.boundingRect((coverage > 0.3).astype(np.uint8))
     return coverage[y : y + height, x : x + width]
 
 
 def placed(coverage: Levels, height: int, width: int, rng: Rng) -> Levels:
-    """On an empty page, anywhere but at its border."""
+    """Place ink on an empty page at a random position inside its border."""
     rows, columns = coverage.shape
     page = np.zeros((height, width), np.float32)
     top, left = (
@@ -48,34 +48,34 @@ def placed(coverage: Levels, height: int, width: int, rng: Rng) -> Levels:
 
 
 def high(digit: Grey, height: int) -> Levels:
-    """Ink of this height, cut to its extent."""
+    """Return ink of this height in pixels, cropped to its bounding box."""
     return cropped(strokes(digit, round(height * 28 / 20)))
 
 
 def laid(coverage: Levels, paper: Any, pen: Any) -> NDArray[np.uint8]:
-    """Ink of a level or colour on paper of a level, a colour or an image."""
+    """Blend ink of a level or colour with paper, which is a level, a colour or an image."""
     share = coverage if np.ndim(pen) == 0 and np.ndim(paper) != 3 else coverage[..., None]
     return np.asarray(np.clip(paper + share * (np.asarray(pen, np.float32) - paper), 0, 255).round(), np.uint8)
 
 
 def plain(digit: Grey, _: Rng, thicker: int = 0) -> Grey:
-    """Dark ink on white."""
+    """Render dark ink on white."""
     return laid(strokes(digit, 280, thicker), PAPER, PEN)
 
 
 def enlarged(digit: Grey, _: Rng) -> Grey:
-    """Soft strokes, as an enlarged thumbnail has."""
+    """Render soft strokes, as in an enlarged thumbnail."""
     return np.uint8(255) - np.asarray(cv2.resize(digit, (280, 280), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def cut(digit: Grey, rng: Rng, thicker: int = 0) -> Grey:
-    """Cut to the extent of the ink, mostly dark on light."""
+    """Render a tight crop, mostly dark on light."""
     picture = laid(cropped(strokes(digit, 280, thicker)), PAPER, PEN)
     return picture if rng.random() < 0.7 else 255 - picture
 
 
 def tiny(digit: Grey, rng: Rng, least: int = 16, most: int = 16) -> Grey:
-    """The longer side has so many pixels; the shorter one has at least 8."""
+    """Render a tight crop whose longer side has `least` to `most` pixels, and the shorter one at least 8."""
     picture = laid(cropped(strokes(digit, 280)), PAPER, PEN)
     scale = rng.integers(least, most + 1) / max(picture.shape)
     height, width = (max(8, round(side * scale)) for side in picture.shape)
@@ -83,7 +83,7 @@ def tiny(digit: Grey, rng: Rng, least: int = 16, most: int = 16) -> Grey:
 
 
 def rules(height: int, width: int, pitch: int, thickness: int, rng: Rng, vertical: bool = False) -> Levels:
-    """Coverage by horizontal rules, and by vertical ones on squared paper."""
+    """Return the coverage of horizontal ruled lines, and of vertical ones for squared paper."""
     page = np.zeros((height, width), np.float32)
     for position in range(int(rng.integers(pitch)), height, pitch):
         page[position : position + thickness] = 1
@@ -103,7 +103,7 @@ def ruled(
     lamp: bool = False,
     tilt: float = 0,
 ) -> NDArray[np.uint8]:
-    """A page with rules in one or both directions."""
+    """Render a digit on a page with ruled lines in one or both directions."""
     lines = rules(900, 900, pitch, int(rng.integers(2, 4)), rng, squared)
     if tilt:
         turn = cv2.getRotationMatrix2D((450, 450), float(rng.uniform(-tilt, tilt)), 1.1)
@@ -114,7 +114,7 @@ def ruled(
 
 
 def lit(picture: NDArray[np.uint8], rng: Rng, darkest: float = 0.4) -> NDArray[np.uint8]:
-    """A lamp at one side."""
+    """Darken the picture towards one side, as a lamp at the other side does."""
     light = np.linspace(darkest, 1, picture.shape[1], dtype=np.float32)[:: int(rng.choice([-1, 1]))]
     return np.asarray(picture * (light if picture.ndim == 2 else light[:, None]), np.uint8)
 
@@ -134,7 +134,7 @@ def thin(digit: Grey, rng: Rng) -> Grey:
 
 
 def skeletonized(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Thin strokes to a width of one pixel (Zhang and Suen 1984). The mask touches no border."""
+    """Thin strokes to a width of one pixel (Zhang and Suen 1984). The mask must not touch the border."""
     mask = mask.copy()
     around = [(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)]
     changed = True
@@ -153,7 +153,7 @@ def skeletonized(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def coloured(digit: Grey, rng: Rng) -> NDArray[np.uint8]:
-    """Any two colours that differ by at least 100 levels in red, green or blue."""
+    """Render ink and paper in random colours that differ by at least 100 levels in red, green or blue."""
     while True:
         pen, paper = rng.integers(0, 256, (2, 3))
         if abs(pen - paper).max() >= 100:
@@ -161,19 +161,19 @@ def coloured(digit: Grey, rng: Rng) -> NDArray[np.uint8]:
 
 
 def on_paper(digit: Grey, rng: Rng, least: int = 120, most: int = 350) -> Grey:
-    """Dark ink on white, of a page of 480 x 640."""
+    """Render dark ink on a white page of 480 x 640 pixels."""
     return laid(placed(high(digit, int(rng.integers(least, most))), 480, 640, rng), PAPER, PEN)
 
 
 def framed(digit: Grey, rng: Rng) -> Grey:
-    """A dark frame around the picture, thick or thin."""
+    """Render a page with a dark frame, thick or thin."""
     thickness = int(rng.integers(3, 70))
     level = int(rng.integers(0, 110))
     return np.pad(on_paper(digit, rng), thickness, constant_values=level)
 
 
 def boxed(digit: Grey, rng: Rng) -> Grey:
-    """A box of a form around the digit, with a margin."""
+    """Render a digit in a printed box, as in a form, with a margin."""
     ink = high(digit, int(rng.integers(100, 250)))
     margin, thickness = int(rng.integers(15, 50)), int(rng.integers(1, 6))
     box = np.pad(ink, margin)
@@ -182,7 +182,7 @@ def boxed(digit: Grey, rng: Rng) -> Grey:
 
 
 def in_a_table(digit: Grey, rng: Rng) -> Grey:
-    """A cell of a table with lines in both directions, from border to border."""
+    """Render a digit in a cell of a table whose lines run from border to border."""
     lines = np.zeros((480, 640), np.float32)
     start, thickness = int(rng.integers(10, 130)), int(rng.integers(2, 5))
     for position in range(start, 640, 160):
@@ -196,7 +196,7 @@ def in_a_table(digit: Grey, rng: Rng) -> Grey:
 
 
 def shadowed(digit: Grey, rng: Rng) -> Grey:
-    """The hard edge of a shadow at any angle, across the page."""
+    """Render a page with the hard edge of a shadow across it, at a random angle."""
     picture = on_paper(digit, rng).astype(np.float32)
     y, x = np.mgrid[:480, :640].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
@@ -206,7 +206,7 @@ def shadowed(digit: Grey, rng: Rng) -> Grey:
 
 
 def on_a_table(digit: Grey, rng: Rng) -> Grey:
-    """Paper, slightly turned, on a darker table that shows at one to four sides."""
+    """Render a slightly rotated sheet on a darker table, which is visible at one to four sides."""
     paper = on_paper(digit, rng)
     turn = cv2.getRotationMatrix2D((320, 240), float(rng.uniform(-6, 6)), float(rng.uniform(0.75, 0.95)))
     turn[:, 2] = turn[:, 2] + rng.uniform(-60, 60, 2) * (0.5, 0.3)
@@ -222,12 +222,12 @@ def on_a_table(digit: Grey, rng: Rng) -> Grey:
 
 
 def noisy(picture: NDArray[np.uint8], rng: Rng, deviation: float) -> NDArray[np.uint8]:
-    """The noise of a camera."""
+    """Add Gaussian noise, as of a camera."""
     return np.asarray(np.clip(picture + rng.normal(0, deviation, picture.shape), 0, 255), np.uint8)
 
 
 def photographed(digit: Grey, rng: Rng) -> NDArray[np.uint8]:
-    """Warm paper, a vignette, a lamp at one side, some blur, noise and JPEG."""
+    """Render a photo: warm paper, a vignette, a lamp at one side, blur, noise and JPEG compression."""
     height, width = 720, 960
     page = placed(high(digit, int(rng.integers(150, 450))), height, width, rng)
     pen = np.array([[30, 30, 40], [25, 50, 140], [90, 90, 95]])[rng.integers(3)]
@@ -242,13 +242,13 @@ def photographed(digit: Grey, rng: Rng) -> NDArray[np.uint8]:
 
 
 def chalk(digit: Grey, rng: Rng) -> Grey:
-    """Light on a dark board, with grain."""
+    """Render light strokes on a dark board, with noise."""
     page = placed(high(digit, int(rng.integers(120, 350))), 480, 640, rng)
     return noisy(laid(page, float(rng.uniform(20, 80)), float(rng.uniform(170, 250))), rng, 5)
 
 
 def tenth(digit: Grey, rng: Rng) -> Grey:
-    """A digit of a tenth of the page's height."""
+    """Render a digit whose height is a tenth of the page's."""
     return laid(placed(high(digit, 120), 1200, 900, rng), PAPER, PEN)
 
 

@@ -5,8 +5,6 @@ from functools import partial
 from typing import TypeAlias
 
 from pydantic import SecretStr
-from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route, Router
@@ -15,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api.authentication import authorize
 from app.api.routes.predict import answer_batch, answer_one
 from app.api.v2.routes import INFER_PATHS, answer_inference
-from app.problem_details import HANDLERS, problem_response
+from app.problem_details import HANDLERS, refuse
 from app.service import Service
 
 Answer: TypeAlias = Callable[[Request, bool], Awaitable[Response]]
@@ -36,15 +34,21 @@ class FastRoute(Route):
 
 
 class FastEndpoint:
-    """An endpoint as an ASGI application; Starlette would wrap a function in exception handling of its own."""
+    """An endpoint as an ASGI application; Starlette's exception handling for functions takes several wrappers."""
 
     def __init__(self, api_key: SecretStr | None, answer: Answer) -> None:
         self._api_key, self._answer = api_key, answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        authorize(self._api_key, request.headers)
-        response = await self._answer(request, FITS[scope["query_string"]])
+        try:
+            request = Request(scope, receive)
+            authorize(self._api_key, request.headers)
+            response = await self._answer(request, FITS[scope["query_string"]])
+        except tuple(HANDLERS) as error:
+            return await refuse(error, scope, receive, send)
+        except Exception as error:
+            await refuse(error, scope, receive, send)
+            raise  # to be logged
         await response(scope, receive, send)
 
 
@@ -57,8 +61,7 @@ def add_fast_path(api: ASGIApp, service: Service) -> ASGIApp:
     }
     key = service.settings.api_key
     routes = [FastRoute(path, FastEndpoint(key, answer), methods=["POST"]) for path, answer in answers.items()]
-    router = Router(routes, redirect_slashes=False, default=head_as_get(api))
-    return ServerErrorMiddleware(ExceptionMiddleware(router, HANDLERS), problem_response)
+    return Router(routes, redirect_slashes=False, default=head_as_get(api))
 
 
 def head_as_get(app: ASGIApp) -> ASGIApp:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from app.classifier import Prediction, Predictions
 from app.classifier.weights import Metadata, Weights
@@ -22,8 +22,6 @@ Images: TypeAlias = Sequence[DigitImage | ProblemDocument]
 class CropInfo(BaseModel):
     """Bounding box of the digit in the upright image, in pixels."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     x: int = Field(examples=[450])
     y: int = Field(examples=[60])
     width: int = Field(examples=[80])
@@ -32,8 +30,6 @@ class CropInfo(BaseModel):
 
 class ImageInfo(BaseModel):
     """Properties of the upload and of its preprocessing."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     format: str = Field(description="PNG, JPEG, WEBP, BMP or GIF", examples=["PNG"])
     width: int = Field(description="in pixels, as uploaded", examples=[28])
@@ -45,8 +41,6 @@ class ImageInfo(BaseModel):
 
 class ModelInfo(BaseModel):
     """Name and version of the model."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     name: str = Field(examples=["three-or-seven"])
     version: str = Field(examples=["1.0.0"])
@@ -62,18 +56,6 @@ class PredictionFields(BaseModel):
         examples=[True],
     )
     image: ImageInfo
-
-    @classmethod
-    def of(cls, prediction: Prediction, image: DigitImage, **more: Any) -> Self:
-        """Describe the prediction for an image. Pydantic makes the inner models from the objects' attributes."""
-        three, seven = prediction.probabilities
-        return cls(
-            digit=prediction.digit,
-            probabilities={"3": round(three, PROBABILITY_DECIMALS), "7": round(seven, PROBABILITY_DECIMALS)},
-            confident=prediction.confident and not image.ambiguous,
-            image=image,
-            **more,
-        )
 
 
 class PredictionResponse(PredictionFields):
@@ -97,17 +79,46 @@ class BatchResponse(BaseModel):
     predictions: list[BatchEntry]
     model: ModelInfo
 
-    @classmethod
-    def of(cls, predictions: Predictions, images: Images, names: Sequence[str | None], metadata: Metadata) -> Self:
-        """Describe the predictions for the images that were read, and the problems with the others."""
-        remaining = predictions.each()
-        entries = [BatchEntry(index=index, filename=name) for index, name in enumerate(names)]
-        for entry, image in zip(entries, images, strict=True):
-            if isinstance(image, ProblemDocument):
-                entry.problem = image
-            else:
-                entry.prediction = PredictionFields.of(next(remaining), image)
-        return cls(predictions=entries, model=metadata)
+
+def prediction_response(prediction: Prediction, image: DigitImage, metadata: Metadata) -> dict[str, Any]:
+    """Make a `PredictionResponse`, unvalidated: validation takes as long as decoding the image."""
+    return prediction_fields(prediction, image) | {"model": model_info(metadata)}
+
+
+def batch_response(
+    predictions: Predictions, images: Images, filenames: Sequence[str | None], metadata: Metadata
+) -> dict[str, Any]:
+    """Make a `BatchResponse`. The predictions are those of the images that were read."""
+    remaining = predictions.each()
+    entries = []
+    for index, (image, filename) in enumerate(zip(images, filenames, strict=True)):
+        problem = image.model_dump() if isinstance(image, ProblemDocument) else None
+        prediction = None if isinstance(image, ProblemDocument) else prediction_fields(next(remaining), image)
+        entries.append({"index": index, "filename": filename, "prediction": prediction, "problem": problem})
+    return {"predictions": entries, "model": model_info(metadata)}
+
+
+def prediction_fields(prediction: Prediction, image: DigitImage) -> dict[str, Any]:
+    """Make `PredictionFields`."""
+    three, seven = prediction.probabilities
+    return {
+        "digit": prediction.digit,
+        "probabilities": {"3": round(three, PROBABILITY_DECIMALS), "7": round(seven, PROBABILITY_DECIMALS)},
+        "confident": prediction.confident and not image.ambiguous,
+        "image": {
+            "format": image.format,
+            "width": image.width,
+            "height": image.height,
+            "inverted": image.inverted,
+            "fitted": image.fitted,
+            "crop": image.crop and image.crop._asdict(),
+        },
+    }
+
+
+def model_info(metadata: Metadata) -> dict[str, str]:
+    """Make a `ModelInfo`."""
+    return {"name": metadata.name, "version": metadata.version}
 
 
 class ModelCard(ModelInfo):

@@ -2,12 +2,12 @@
 
 from typing import Any, NamedTuple
 
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from app.errors import BatchTooLarge, ContentEncoding, ImageMissing, InvalidParameter, Problem
+from app.errors import BatchTooLarge, ContentEncoding, ImageMissing, InvalidParameter
 
 FIELD = "file"
 BATCH_FIELD = "files"
@@ -71,12 +71,14 @@ async def read_upload(request: Request) -> bytes:
         if not body:
             raise ImageMissing(f"The body is empty. {advice} of a form, or as the body.")
         return body
-    too_many = ImageMissing(f"The form has more than {MAX_PARTS} fields. {advice}.")
-    uploads, names = _parse_form(body, boundary, FIELD, MAX_PARTS, too_many)
-    if len(uploads) != 1:
-        several = f', or several to /predict/batch in fields "{BATCH_FIELD}"' if uploads else ""
-        raise ImageMissing(f"The form has {names}. {advice}{several}.")
-    return uploads[0].content
+    parts = _parse_form(body, boundary, MAX_PARTS)
+    if parts is None:
+        raise ImageMissing(f"The form has more than {MAX_PARTS} fields. {advice}.")
+    images = [content for head, content in parts if head.name == FIELD]
+    if len(images) != 1:
+        several = f', or several to /predict/batch in fields "{BATCH_FIELD}"' if images else ""
+        raise ImageMissing(f"The form has {_quoted(parts)}. {advice}{several}.")
+    return images[0]
 
 
 async def read_batch(request: Request, max_batch: int) -> list[Upload]:
@@ -85,12 +87,12 @@ async def read_batch(request: Request, max_batch: int) -> list[Upload]:
     boundary = _boundary(request.headers)
     if boundary is None:
         raise ImageMissing(f'The body is not a form. Send a multipart form with each image in a field "{BATCH_FIELD}".')
-    too_many = BatchTooLarge(f"The form has more than {max_batch} images. Send them in several requests.")
-    uploads, names = _parse_form(body, boundary, BATCH_FIELD, max_batch + MAX_PARTS, too_many)
+    parts = _parse_form(body, boundary, max_batch + MAX_PARTS)
+    uploads = [Upload(head.filename, content) for head, content in parts or () if head.name == BATCH_FIELD]
+    if parts is None or len(uploads) > max_batch:
+        raise BatchTooLarge(f"The form has more than {max_batch} images. Send them in several requests.")
     if not uploads:
-        raise ImageMissing(f'The form has {names}. Send each image in a field "{BATCH_FIELD}".')
-    if len(uploads) > max_batch:
-        raise too_many
+        raise ImageMissing(f'The form has {_quoted(parts)}. Send each image in a field "{BATCH_FIELD}".')
     return uploads
 
 
@@ -106,29 +108,31 @@ def _boundary(headers: Headers) -> str | None:
     return options.get("boundary", "") if content_type == "multipart/form-data" else None
 
 
-def _parse_form(body: bytes, boundary: str, field: str, maximum: int, too_many: Problem) -> tuple[list[Upload], str]:
-    """Return the files of a field, which may be repeated, and the names of all fields, quoted for an error.
+def _parse_form(body: bytes, boundary: str, maximum: int) -> list[tuple[MultipartSegment, bytes]] | None:
+    """Return the head and the content of each part; None if there are more than the maximum.
 
-    Raises `too_many` if the form has more than the maximum of fields, InvalidParameter if a field belongs in the query,
-    ImageMissing if the form cannot be parsed.
+    Raises InvalidParameter if a field belongs in the query, ImageMissing if the form cannot be parsed.
     """
-    parts: list[MultipartSegment] = []
+    heads: list[MultipartSegment] = []
     contents: list[bytes] = []
     try:
-        with PushMultipartParser(boundary) as parser:
+        with PushMultipartParser(boundary, max_segment_count=maximum) as parser:
             for event in parser.parse(body):  # for each part: its head, its content if it has any, None
                 if isinstance(event, MultipartSegment):
-                    if len(parts) == maximum:
-                        raise too_many
-                    parts.append(event)
+                    heads.append(event)
                     contents.append(b"")
                 elif event:
                     contents[-1] += event
     except MultipartError as error:
+        if isinstance(error, ParserLimitReached) and len(heads) == maximum:
+            return None
         raise ImageMissing("The multipart form is truncated or has no boundary. Send all of it.") from error
-    names = [part.name for part in parts]
-    if misplaced := QUERY_PARAMETERS.intersection(names):
-        raise InvalidParameter(f'"{min(misplaced)}" is a form field. Send it in the URL: ?{min(misplaced)}=VALUE.')
-    listed = ", ".join(f'"{name[:MAX_NAME_LENGTH]}"' for name in names) or "no field"
-    files = zip(parts, contents, strict=True)
-    return [Upload(part.filename, content) for part, content in files if part.name == field], listed
+    for head in heads:
+        if head.name in QUERY_PARAMETERS:
+            raise InvalidParameter(f'"{head.name}" is a form field. Send it in the URL: ?{head.name}=VALUE.')
+    return list(zip(heads, contents, strict=True))
+
+
+def _quoted(parts: list[tuple[MultipartSegment, bytes]]) -> str:
+    """Quote the names of fields for an error."""
+    return ", ".join(f'"{head.name[:MAX_NAME_LENGTH]}"' for head, _ in parts) or "no field"

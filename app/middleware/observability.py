@@ -20,9 +20,11 @@ SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
-"""For browsers. Pages set a content security policy of their own, which stays."""
+"""Headers for browsers, on every response."""
+
+POLICY = b"content-security-policy"
+"""Header that pages set themselves; all other responses get the strictest policy."""
 
 logger = getLogger("uvicorn.error")
 
@@ -42,7 +44,7 @@ class Observability:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         start = time.perf_counter()
-        sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
+        sent = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         request_id = sent if REQUEST_ID.fullmatch(sent) else randbytes(16).hex()  # noqa: S311  # no secret
         scope.setdefault("state", {})["request_id"] = request_id
         status, complete = 0, False
@@ -51,11 +53,12 @@ class Observability:
             nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
-                own = dict(message["headers"])
-                added = [header for header in SECURITY_HEADERS if header[0] not in own]
+                headers = [*message["headers"], *SECURITY_HEADERS, (b"x-request-id", request_id.encode())]
+                if POLICY not in dict(message["headers"]):
+                    headers.append((POLICY, b"default-src 'none'; frame-ancestors 'none'"))
                 if "draining" in scope["state"]:  # by `app.server.drain`
-                    added.append((b"connection", b"close"))
-                message["headers"] = [*message["headers"], *added, (b"x-request-id", request_id.encode())]
+                    headers.append((b"connection", b"close"))
+                message["headers"] = headers
             else:
                 complete = not message.get("more_body", False)
             await send(message)

@@ -3,7 +3,9 @@
 import re
 from io import BytesIO
 from typing import NamedTuple
+from zlib import crc32
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps
 from PIL.BmpImagePlugin import BmpImageFile
@@ -48,6 +50,12 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 
 
+_PLAIN_PNG = bytes.fromhex("89504e470d0a1a0a 0000000d49484452 0000001c0000001c0800000000 57668048")
+"""First bytes of each PNG of 28 x 28 pixels in 8-bit grey without interlacing: signature and header chunk"""
+_PNG_END = bytes.fromhex("00000000 49454e44 ae426082")
+"""The last chunk of a PNG"""
+
+
 class Crop(NamedTuple):
     """Bounding box of the digit in the upright image, in pixels."""
 
@@ -78,6 +86,9 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto
     """
     if not data:
         raise ImageMissing("The file is empty. Send an image.")
+    if not fit and (grey := _read_plain_png(data)) is not None:
+        pixels, inverted = light_on_dark(grey, ink)
+        return DigitImage(pixels, "PNG", *IMAGE_SHAPE, inverted, fit)
     plugin = next((plugin for plugin, signature in _SIGNATURES.items() if signature.match(data)), None)
     if plugin is None:
         raise ImageFormat
@@ -110,6 +121,21 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto
     scales = np.divide((width, height) if upright.size == reduced.size else (height, width), upright.size)
     crop = Crop(*(round(part * scale) for part, scale in zip(found.box, (*scales, *scales), strict=True)))
     return DigitImage(found.pixels, name, width, height, found.inverted, fit, found.ambiguous, crop)
+
+
+def _read_plain_png(data: bytes) -> Grey | None:
+    """Decode a PNG of 28 x 28 grey pixels in one chunk, in a fifth of Pillow's time; return None for any other file.
+
+    OpenCV prints errors for corrupt data, so the checksum is compared first; Pillow reads some of what OpenCV refuses.
+    """
+    if not data.startswith(_PLAIN_PNG):
+        return None
+    chunk = data[len(_PLAIN_PNG) + 4 : -len(_PNG_END) - 4]
+    plain = _PLAIN_PNG + max(0, len(chunk) - 4).to_bytes(4) + chunk + crc32(chunk).to_bytes(4) + _PNG_END
+    if data != plain or not chunk.startswith(b"IDAT"):
+        return None
+    grey: Grey | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)  # type: ignore[assignment]
+    return grey
 
 
 def _check_size(width: int, height: int, max_pixels: int, fit: bool) -> None:

@@ -1,8 +1,9 @@
 """Speed of the service and of other servers with the same network: `python -m tests.benchmarks.serving`.
 
 Each server has one core and wrk another. They are measured in turns in one run, since machines drift, and each must
-answer rightly before it is timed. The yardstick is the limit: a bare ASGI application that decodes, runs the network
-and answers. Each server is installed in an environment of its own, of which the first run makes the missing ones.
+answer rightly before it is timed. The baseline is the limit: a bare ASGI application with the same HTTP parser, which
+decodes, runs the network in shared passes and answers. Each server is installed in an environment of its own; the first
+run makes those that are missing.
 """
 
 import json
@@ -90,11 +91,23 @@ def uvicorn(name: str, *options: str) -> list[str]:
     return ["-m", "uvicorn", f"{CONTESTANTS}.{name}:app", "--port", "PORT", *options]
 
 
-LIMIT, OURS, PLAIN = "the limit", "this service", "plain FastAPI"
+PARSERS = ("httptools", "h11")
+LIMIT, OURS = ({parser: f"{name}, {parser}" for parser in PARSERS} for name in ("the limit", "this service"))
+PLAIN = "plain FastAPI"
+PARSER = {OURS["h11"]: "h11"}
+"""The HTTP parser of a server, where it is not httptools"""
 BENTO = ["-m", "bentoml", "serve", f"{CONTESTANTS}.bentoml_service:ThreeOrSeven", "--port", "PORT"]
 CONTENDERS = {
-    LIMIT: Contestant((*COMMON, *UVICORN, "starlette", "pydantic"), uvicorn("limit", "--no-access-log"), [BARE]),
-    OURS: Contestant([str(ROOT)], service()[1:], [BARE, FORM, FORM_BATCH, BINARY]),
+    **{
+        LIMIT[parser]: Contestant(
+            (*COMMON, *UVICORN, "starlette", "pydantic"), uvicorn("limit", "--no-access-log", "--http", parser), [BARE]
+        )
+        for parser in PARSERS
+    },
+    **{
+        OURS[parser]: Contestant([str(ROOT)], [*service()[1:], "--http", parser], [BARE, FORM, FORM_BATCH, BINARY])
+        for parser in PARSERS
+    },
     PLAIN: Contestant((*COMMON, *UVICORN, "fastapi==0.165.0", MULTIPART), uvicorn("plain_fastapi")),
     "LitServe": Contestant((*COMMON, "litserve==0.2.19", MULTIPART), module("litserve_server")),
     "BentoML": Contestant((*COMMON, "bentoml==1.4.39", "uvloop==0.23.0", "httptools==0.9.0"), BENTO),
@@ -113,7 +126,7 @@ def main(
     save: Annotated[bool, typer.Option(help="Write serving.md and serving.png beside this file.")] = False,
 ) -> None:
     """Measure all contestants in turns."""
-    names = [LIMIT, OURS, PLAIN] if here else list(CONTENDERS)
+    names = [*LIMIT.values(), *OURS.values(), PLAIN] if here else list(CONTENDERS)
     pythons = {name: Path(sys.executable) if here else environment(name) for name in names}
     results: Results = defaultdict(list)
     servers: dict[str, list[tuple[int, float]]] = defaultdict(list)
@@ -124,7 +137,7 @@ def main(
                 if not load.is_right(answer := server.ask(load)):
                     raise RuntimeError(f"{name} answered {answer!r}, and the image shows a {DIGIT}.")
                 for number in connections:
-                    measured = server.drive(load, number, seconds, refusals=name != OURS)
+                    measured = server.drive(load, number, seconds, refusals=name not in OURS.values())
                     results[name, load.name, number].append(measured)
             servers[name].append((server.memory(), server.start_seconds))
     of_server = {}
@@ -144,7 +157,7 @@ def main(
 
 def figures(results: Results, key: tuple[str, str, int]) -> list[str]:
     """Compute medians over the turns, and of the ratios to the limit within a turn."""
-    runs, limit = results[key], results[LIMIT, BARE.name, key[2]]
+    runs, limit = results[key], results[LIMIT[PARSER.get(key[0], PARSERS[0])], BARE.name, key[2]]
     rate, p50, p99, cpu, _ = (statistics.median(values) for values in zip(*runs, strict=True))
     ratio = statistics.median(a.images_a_second / b.images_a_second for a, b in zip(runs, limit, strict=True))
     return [f"{rate:,.0f}", f"{ratio:.2f}", f"{p50:.2f}", f"{p99:.2f}", f"{cpu:,.0f}"]
@@ -160,7 +173,7 @@ def draw(results: Results, connections: int, path: Path) -> None:
         if number == connections and str(BATCH) not in name
     }
     figure, axes = pyplot.subplots(figsize=(7, 0.38 * len(bars) + 0.9), layout="constrained")
-    colors = {LIMIT: "#999999", OURS: "#0072b2"}
+    colors = dict.fromkeys(LIMIT.values(), "#999999") | dict.fromkeys(OURS.values(), "#0072b2")
     rates, servers = zip(*bars.values(), strict=True)
     rows = axes.barh(list(bars), rates, color=[colors.get(server, "#d55e00") for server in servers])
     axes.bar_label(rows, fmt="{:,.0f}", padding=3)

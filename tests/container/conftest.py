@@ -1,5 +1,6 @@
-"""Fixtures for a Docker engine and the image."""
+"""Fixtures for a Docker engine and the image. Commands come from the documents."""
 
+import shlex
 import shutil
 import subprocess
 import time
@@ -8,8 +9,10 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from tests.conftest import ROOT
+from tests.test_documents import COMMANDS
 
-TAG = "three-or-seven:test"
+BUILD, RUN, *DEPLOY = (shlex.split(command)[1:] for command in COMMANDS if command.startswith("docker "))
+TAG = BUILD[BUILD.index("--tag") + 1]
 PATIENCE_SECONDS = 90
 """Timeout for a container to become healthy or an update to complete."""
 
@@ -19,7 +22,7 @@ def docker(
 ) -> subprocess.CompletedProcess[str]:
     """Run a `docker` command with text on its standard input."""
     ended = subprocess.run(
-        ["docker", *arguments], input=given, capture_output=True, text=True, timeout=600, env=environment
+        ["docker", *arguments], input=given, capture_output=True, text=True, timeout=600, env=environment, cwd=ROOT
     )
     assert not check or ended.returncode == 0, f"docker {' '.join(arguments)}:\n{ended.stdout}{ended.stderr}"
     return ended
@@ -37,5 +40,5 @@ def wait_until(condition: Callable[[], bool], describe: Callable[[], str]) -> No
 def image() -> str:
     if not shutil.which("docker") or docker("info", check=False).returncode != 0:
         pytest.skip("needs a running Docker engine: see https://docs.docker.com/engine/install/")
-    docker("build", "--tag", TAG, str(ROOT))
+    docker(*BUILD)
     return TAG

@@ -15,17 +15,17 @@ from PIL import Image
 
 from app.classifier.weights import DEFAULT_PATH
 from tests.conftest import ROOT, SEVEN, encode
-from tests.container.conftest import docker, wait_until
+from tests.container.conftest import RUN, docker, wait_until
 
 LOCK = ROOT / "requirements.lock"
 
 
 @pytest.fixture(scope="module")
 def container(image: str) -> Iterator[str]:
-    lockdown = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+    changed = {"--rm": "--detach", "8000:8000": "127.0.0.1::8000"}
+    lockdown = ["--security-opt", "no-new-privileges", "--tmpfs", "/small:size=3m,mode=1777"]
     lockdown += ["--memory", "512m", "--memory-swap", "512m", "--pids-limit", "64"]
-    lockdown += ["--tmpfs", "/small:size=3m,mode=1777"]
-    name = docker("run", "--detach", *lockdown, "--publish", "127.0.0.1::8000", image).stdout.strip()
+    name = docker(*(changed.get(argument, argument) for argument in RUN[:-1]), *lockdown, image).stdout.strip()
     yield name
     docker("rm", "--force", name)
 

@@ -59,7 +59,7 @@ def test_evaluate_writes_nothing_unless_asked(tmp_path: Path, mnist_folder: Path
 
 def test_quick_is_not_asked_for_with_what_it_chooses_itself(tmp_path: Path) -> None:
     asked = run("train", "--quick", "--epochs", "5", "--weights", tmp_path / "weights", code=2)
-    assert "--quick: It chooses --epochs" in asked.stderr
+    assert "--quick: It sets --epochs" in asked.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -1,4 +1,4 @@
-"""The three behaviours of the loop that the project began with, on MNIST's test images, which are fewer."""
+"""The versions of the loop that the project began with, on MNIST's test images, which are fewer."""
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def test_the_loop_learns_with_the_right_step_and_better_with_both(digits: Digits
     posted, derivative, step, both = (np.array(list(variant.train(digits, passes=400))) for variant in VARIANTS)
     assert posted[-100:].mean() > 0.3
     assert derivative[-100:].mean() > 1
-    for turn in (0, 1):  # one digit for all images, then the other, for ever
+    for turn in (0, 1):  # one digit for all images, then the other, alternately
         assert np.ptp(derivative[-100 + turn :: 2]) < 0.01
     assert abs(derivative[-1] - derivative[-2]) > 0.1
     assert step[-1] < 0.2

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app import errors
 from app.api.authentication import guard
 from app.api.openapi import problem_responses, sample, shown
-from app.api.schemas import BatchResponse, PredictionResponse
+from app.api.schemas import BatchResponse, PredictionResponse, batch_response, prediction_response
 from app.api.uploads import BATCH_FIELD, BINARY, FIELD, FORMATS, other_type, read_batch, read_upload, upload_body
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageFormat, Problem
@@ -102,8 +102,8 @@ async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "
     """Classify the image of a request. Raises the same errors as `read_upload` and `Service.read`."""
     image = await _read_one(service, request, fit, ink)
     prediction = await service.classify_one(image)
-    answer = PredictionResponse.of(prediction, image, model=service.metadata)
-    return Response(answer.model_dump_json(), media_type="application/json")
+    answer = prediction_response(prediction, image, service.metadata)
+    return Response(to_json(answer), media_type="application/json")
 
 
 async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
@@ -115,8 +115,8 @@ async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink =
     pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
     predictions = await service.classify(np.array(pixels, np.uint8).reshape(len(pixels), *IMAGE_SHAPE))
     filenames = [upload.filename for upload in uploads]
-    answer = BatchResponse.of(predictions, images, filenames, service.metadata)
-    return Response(answer.model_dump_json(), media_type="application/json")
+    answer = batch_response(predictions, images, filenames, service.metadata)
+    return Response(to_json(answer), media_type="application/json")
 
 
 async def _read_one(service: Service, request: Request, fit: bool, ink: Ink) -> DigitImage:
@@ -131,12 +131,12 @@ async def _read_one(service: Service, request: Request, fit: bool, ink: Ink) -> 
         raise
 
 
-def _examples(service: Service) -> tuple[PredictionResponse, BatchResponse]:
+def _examples(service: Service) -> tuple[dict[str, Any], dict[str, Any]]:
     """Make example responses: for the sample image, and for a batch with a file that is not an image."""
     predictions = service.classifier.predict(sample().pixels[None])
     [prediction] = predictions.each()
     problem = problem_document(ImageFormat(), "/predict/batch", REQUEST_ID)
     return (
-        PredictionResponse.of(prediction, sample(), model=service.metadata),
-        BatchResponse.of(predictions, [sample(), problem], ["seven.png", "notes.txt"], service.metadata),
+        prediction_response(prediction, sample(), service.metadata),
+        batch_response(predictions, [sample(), problem], ["seven.png", "notes.txt"], service.metadata),
     )

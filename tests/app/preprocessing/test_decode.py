@@ -49,6 +49,15 @@ def test_dark_on_light_is_inverted(digits: Digits) -> None:
         assert image.inverted
 
 
+@pytest.mark.parametrize("damage", [b"not deflated", zlib.compress(b"\7" * 29 * 28)])
+def test_damaged_pixels_with_a_valid_checksum_are_unreadable(ink: NDArray[np.uint8], damage: bytes) -> None:
+    plain = encode(Image.fromarray(ink))
+    chunk = b"IDAT" + damage
+    end = zlib.crc32(chunk).to_bytes(4) + plain[-12:]
+    with pytest.raises(ImageUnreadable):
+        read(plain[:33] + len(damage).to_bytes(4) + chunk + end)
+
+
 @pytest.mark.parametrize(
     ("ink_level", "ground"), [(0, 200), (0, 128), (90, 160), (255, 60), (180, 255), (40, 0), (20, 0)]
 )

@@ -5,21 +5,26 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from app.classifier import Classifier
+from app.classifier import Classifier, Prediction
 from app.classifier.weights import DEFAULT_PATH, load
 
 _weights = load(DEFAULT_PATH)
-_classifier = Classifier(_weights.parameters, _weights.metadata.threshold)
+classifier = Classifier(_weights.parameters, _weights.metadata.threshold)
 
 
 def answer(image: Image.Image) -> dict[str, Any]:
     """Return the response of `/predict` for a valid grey image of 28 x 28 pixels, light on dark."""
-    predictions = _classifier.predict(np.asarray(image)[None])
-    three, seven = predictions.probabilities[0].tolist()
+    [prediction] = classifier.predict(np.asarray(image)[None]).each()
+    return describe(image, prediction)
+
+
+def describe(image: Image.Image, prediction: Prediction) -> dict[str, Any]:
+    """Make the response of `/predict` from an image and its prediction."""
+    three, seven = prediction.probabilities
     return {
-        "digit": int(predictions.digits[0]),
+        "digit": prediction.digit,
         "probabilities": {"3": round(three, 6), "7": round(seven, 6)},
-        "confident": bool(predictions.confident[0]),
+        "confident": prediction.confident,
         "image": {
             "format": image.format,
             "width": image.width,

@@ -1,0 +1,99 @@
+"""How long a small request takes beside a client that sends large ones: `python -m tests.benchmarks.isolation`."""
+
+import io
+import statistics
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated
+
+import httpx2
+import typer
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+from tests.benchmarks.load import running, service, table
+from tests.benchmarks.serving import BARE, INFER, PIXELS
+
+PAUSE_SECONDS = 0.01
+BODY_BYTES = 12 * 1024 * 1024
+"""The largest body that the service accepts by default"""
+SIDE = 7000
+"""Of a PNG of 49 megapixels"""
+
+
+def tensor() -> bytes:
+    """Make a JSON tensor of nearly the largest size."""
+    pixels = b",".join(b"%d" % level for level in PIXELS.ravel())
+    count = BODY_BYTES // (len(pixels) + 1) - 1
+    head = b'{"inputs": [{"name": "image", "datatype": "UINT8", "shape": [%d, 28, 28], "data": [' % count
+    return head + b",".join([pixels] * count) + b"]}]}"
+
+
+def photo() -> bytes:
+    """Make a large PNG."""
+    file = io.BytesIO()
+    Image.fromarray(255 - PIXELS).resize((SIDE, SIDE)).save(file, "PNG")
+    return file.getvalue()
+
+
+NEIGHBOURS: Mapping[str, tuple[str, bytes, str] | None] = {
+    "nothing": None,
+    "JSON tensors of 12 MB": (INFER, tensor(), "application/json"),
+    "PNGs of 49 megapixels": ("/predict?fit=true", photo(), "image/png"),
+}
+
+
+@contextmanager
+def neighbour(url: str, request: tuple[str, bytes, str] | None) -> Iterator[list[int]]:
+    """Send the request all the time, on a thread; yield the status codes of the responses."""
+    stop, answered = threading.Event(), list[int]()
+
+    def send(path: str, body: bytes, kind: str) -> None:
+        while not stop.is_set():
+            response = httpx2.post(url + path, content=body, headers={"Content-Type": kind}, timeout=60)
+            answered.append(response.raise_for_status().status_code)
+
+    thread = threading.Thread(target=send, args=request or ())
+    if request:
+        thread.start()
+    try:
+        yield answered
+    finally:
+        stop.set()
+        if request:
+            thread.join()
+
+
+def measure(url: str, seconds: float) -> dict[str, list[float]]:
+    """Send small requests for a while; return the milliseconds of each, by path."""
+    times: dict[str, list[float]] = {"/livez": [], "/predict": []}
+    end = time.perf_counter() + seconds
+    with httpx2.Client(base_url=url, timeout=60) as client:
+        while time.perf_counter() < end:
+            for path, found in times.items():
+                start = time.perf_counter()
+                (client.get(path) if path == "/livez" else client.post(path, content=BARE.body)).raise_for_status()
+                found.append(1000 * (time.perf_counter() - start))
+                time.sleep(PAUSE_SECONDS)
+    return times
+
+
+def main(seconds: Annotated[float, typer.Option(min=1, help="Length of one measurement.")] = 20) -> None:
+    """Time /livez and /predict beside each kind of large request."""
+    rows = []
+    for name, request in track(NEIGHBOURS.items(), console=Console(stderr=True)):
+        with running(service(), BARE) as server, neighbour(server.url, request) as answered:
+            times = measure(server.url, seconds)
+        for path, found in times.items():
+            percentiles = statistics.quantiles(found, n=100)
+            figures = [f"{value:.1f}" for value in (statistics.median(found), percentiles[98], max(found))]
+            rows.append([name, f"{len(answered) / seconds:.1f}", path, len(found), *figures])
+    columns = ["beside", "large requests a second", "path", "requests", "p50 ms", "p99 ms", "longest ms"]
+    Console(width=200).print(table(columns, rows))
+
+
+if __name__ == "__main__":
+    typer.run(main)
