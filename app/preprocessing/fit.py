@@ -11,7 +11,7 @@ from app.preprocessing.polarity import SMALL, Grey, Ink, foreground, full_level
 
 WORKING_SIDE, MIN_SIDE = 320, 96
 """Maximum and minimum longest side, in pixels, of the image in which the digit is looked for."""
-INK = 0.35
+INK = 0.3
 """Minimum level of the foreground, of full ink: less is smear and shadow."""
 RULE, RULE_RUN, RULE_THICKNESS = 0.8, 1 / 20, 1 / 40
 """Minimum length of a rule, of its straight runs, and maximum thickness, of the image's side."""
@@ -23,7 +23,7 @@ NEAR, PART, COMPARABLE = 0.1, 0.04, 0.5
 """Maximum gap between a digit's parts, of its length; minimum area of a part; length of a comparable component."""
 DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 4.5, 4
 """Pixels of MNIST: its digits' side, its range of stroke widths; fine pixels to one of them, for centring."""
-_SQUARE, _WIDE = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
+_SQUARE = np.ones((3, 3), np.uint8)
 
 
 class Fitted(NamedTuple):
@@ -38,14 +38,9 @@ class Fitted(NamedTuple):
 
 def fit(grey: Grey, ink: Ink = "auto") -> Fitted:
     """Find the digit in an image uint8 (height, width). Raises ImageBlank if nothing stands out."""
-    working = _on_its_paper(_resized(grey))
+    working = _resized(grey)
     levels, inverted = foreground(working, ink, small=max(grey.shape) <= SMALL)
-    least = INK * full_level(levels)
-    digit, behind, ambiguous = _select(_without_rules(levels, least))
-    if behind.any():  # it may be darker than the digit
-        levels = np.where(cv2.dilate(behind, _WIDE), np.uint8(0), levels)
-        least = INK * max(full_level(levels), least)
-        digit, _, ambiguous = _select(_without_rules(levels, least))
+    digit, ambiguous = _select(_without_rules(levels, INK * full_level(levels)))
     x, y, width, height = cv2.boundingRect(digit)
     found = slice(y, y + height), slice(x, x + width)
     soft = np.where(cv2.dilate(digit, _SQUARE)[found], levels[found], 0) / np.percentile(levels[digit > 0], 75)
@@ -62,43 +57,19 @@ def _resized(grey: Grey) -> Grey:
     return grey if scale == 1 else np.asarray(cv2.resize(grey, size, interpolation=way), np.uint8)
 
 
-def _on_its_paper(grey: Grey) -> Grey:
-    """Cover what surrounds a sheet of paper, or the inside of a frame or box, with the level of the paper."""
-    _, light = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    for mask in (light > 0, light == 0):
-        contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        outline: Any = max(contours, key=cv2.contourArea, default=np.zeros((1, 1, 2), np.int32))
-        area, (_, sides, _) = cv2.contourArea(outline), cv2.minAreaRect(outline)
-        whole = cv2.boundingRect(outline)[2:] == grey.shape[::-1]
-        if whole or area < max(PAPER * grey.size, RECTANGULAR * sides[0] * sides[1]):
-            continue
-        sheet = cv2.erode(cv2.drawContours(np.zeros_like(light), [outline], 0, 1, cv2.FILLED), _WIDE) > 0
-        paper, content = grey[sheet & mask], np.count_nonzero(sheet & ~mask)
-        if not paper.size:  # it is narrower than the erosion
-            continue
-        level = np.median(paper)
-        edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, _WIDE)[outline[:, 0, 1], outline[:, 0, 0]]
-        sharp = np.median(edges) > 0.4 * abs(level - np.median(grey[~mask]))  # a vignette has no edge
-        if sharp and 0.001 * area < content < 0.6 * area:
-            return np.where(sheet, grey, np.uint8(level))
-    return grey
-
-
 def _without_rules(levels: Grey, least: float) -> Grey:
     """Threshold the levels, without the lines of ruled and squared paper; strokes that cross a line stay."""
-    mask, faint = ((levels > level).astype(np.uint8) for level in (least, least / 2))
+    mask, faint = (cv2.compare(levels, level, cv2.CMP_GT) & 1 for level in (least, least / 2))
     for axis in (1, 0):
         side = mask.shape[axis]
         lines = _opened(faint, RULE_RUN * side, along=axis)
-        if cv2.boundingRect(lines)[3 - axis] < RULE * side:
-            continue
         count, labels, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
+        length = stats[:, 3 - axis]
         thin = np.bincount(labels[_opened(faint, RULE_THICKNESS * side, along=1 - axis) == 0], minlength=count)
-        for number in range(1, count):
-            length = stats[number, 3 - axis]
-            if length >= RULE * side and 2 * thin[number] >= length:
-                crossing = _opened(faint, 1.5 * thin[number] / length + 1, along=1 - axis)
-                mask[(labels == number) & (crossing == 0)] = 0
+        rules = (length >= RULE * side) & (2 * thin >= length) & (np.arange(count) > 0)
+        if rules.any():
+            thickness = np.max(thin[rules] / length[rules])
+            mask[rules[labels] & (_opened(faint, 1.5 * thickness + 1, along=1 - axis) == 0)] = 0
     return mask
 
 
@@ -107,39 +78,30 @@ def _opened(mask: Grey, length: float, along: int) -> Any:
     return cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, size) if along else (size, 1), np.uint8))
 
 
-def _select(mask: Grey) -> tuple[Grey, Grey, bool]:
-    """Masks of the digit and of what lies behind it, and whether another component of comparable size is left."""
+def _select(mask: Grey) -> tuple[Grey, bool]:
+    """Mask of the digit, and whether another component of comparable size is left."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count == 1:
         raise ImageBlank
-    starts, ends, area = stats[:, :2], stats[:, :2] + stats[:, 2:4], stats[:, 4]
-    length = (ends - starts).max(axis=1)
+    starts, sizes, area = stats[:, :2], stats[:, 2:4], stats[:, 4]
+    ends, length = starts + sizes, sizes.max(axis=1)
     borders = (starts == 0).sum(axis=1) + (ends == mask.shape[::-1]).sum(axis=1)
-    found = (1 + np.argsort(-area[1:], kind="stable")[:MAX_COMPONENTS]).tolist()
 
     def is_behind(one: int, digit: int) -> bool:
         """Whether it runs from border to border past the digit, or surrounds it on all four sides."""
-        if borders[digit] or not length[one] / 6 <= length[digit] < length[one]:
+        if borders[digit] or not length[one] / 10 <= length[digit] < length[one]:
             return False
-        (x, y), own = (starts[digit] + ends[digit]) // 2, labels == one
+        (x, y), own = starts[digit] + sizes[digit] // 2, labels == one
         return bool(borders[one] >= 2) or all(side.any() for side in (own[y, :x], own[y, x:], own[:y, x], own[y:, x]))
 
-    long = [one for one in found if length[one] >= MIN_DIGIT * max(mask.shape)] or found[:1]
-    behind = [one for one in long if any(is_behind(one, other) for other in long)]
-    candidates = [one for one in long if one not in behind]
-    largest = max(candidates, key=lambda one: np.prod(ends[one] - starts[one]) / (1 + borders[one]))
-    rest = [one for one in found if one not in (*behind, largest) and (borders[largest] or not borders[one])]
-    parts, joined, start, end = [largest], [largest], starts[largest], ends[largest]
-    while joined:
-        gap = NEAR * max(end - start)
-        near = [one for one in rest if (starts[one] < end + gap).all() and (start < ends[one] + gap).all()]
-        joined = [one for one in near if area[one] >= PART * area[largest]]
-        parts, rest = parts + joined, [one for one in rest if one not in joined]
-        start, end = starts[parts].min(axis=0), ends[parts].max(axis=0)
-    left = [one for one in rest if area[one] >= 0.2 * area[largest] and length[one] >= COMPARABLE * max(end - start)]
-    members = np.zeros((2, count), np.uint8)
-    members[0, parts] = members[1, behind] = 1
-    return members[0][labels], members[1][labels] if behind else np.zeros_like(mask), bool(left)
+    largest = 1 + np.argsort(-area[1:], kind="stable")[:MAX_COMPONENTS]
+    candidates = [one for one in largest if not any(is_behind(one, other) for other in largest)]
+    digit = max(candidates, key=lambda one: np.prod(sizes[one]))
+    gap = NEAR * length[digit]
+    near = ((starts < ends[digit] + gap) & (ends > starts[digit] - gap)).all(axis=1)
+    parts, comparable = near & (area >= PART * area[digit]), ~near & (length >= COMPARABLE * length[digit])
+    parts, left = (np.intersect1d(candidates, np.flatnonzero(some)) for some in (parts, comparable))
+    return np.isin(labels, parts).astype(np.uint8), bool(left.size)
 
 
 def _rendered(levels: Any) -> Grey:
