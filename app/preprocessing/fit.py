@@ -68,7 +68,7 @@ def _without_rules(levels: Grey, least: float) -> Grey:
         thin = np.bincount(labels[_opened(faint, RULE_THICKNESS * side, along=1 - axis) == 0], minlength=count)
         rules = (length >= RULE * side) & (2 * thin >= length) & (np.arange(count) > 0)
         if rules.any():
-            thickness = np.max(thin[rules] / length[rules])
+            thickness = thin[rules].sum() / length[rules].sum()
             mask[rules[labels] & (_opened(faint, 1.5 * thickness + 1, along=1 - axis) == 0)] = 0
     return mask
 
@@ -99,7 +99,7 @@ def _select(mask: Grey) -> tuple[Grey, bool]:
     digit = max(candidates, key=lambda one: np.prod(sizes[one]))
     gap = NEAR * length[digit]
     near = ((starts < ends[digit] + gap) & (ends > starts[digit] - gap)).all(axis=1)
-    parts, comparable = near & (area >= PART * area[digit]), ~near & (length >= COMPARABLE * length[digit])
+    parts, comparable = near & (area >= PART * area[digit]), ~near & (area >= 0.2 * area[digit]) & (length >= COMPARABLE * length[digit])
     parts, left = (np.intersect1d(candidates, np.flatnonzero(some)) for some in (parts, comparable))
     return np.isin(labels, parts).astype(np.uint8), bool(left.size)
 

@@ -80,9 +80,9 @@ def _in_even_light(grey: Any, small: bool) -> tuple[Any, Any, bool] | None:
     low, high = (cv2.mean(grey, mask)[0] for mask in masks)
     dark_width, light_width = (2 * float(cv2.distanceTransform(mask, cv2.DIST_L2, 3).max()) for mask in masks)
     share = cv2.mean(light)[0] / 255
-    two_levels = share * (1 - share) * (high - low) ** 2 > EXPLAINED * np.var(grey)
-    strokes = min(dark_width, light_width) < MAX_STROKE * max(grey.shape) < max(dark_width, light_width)
-    if not small and not (two_levels and strokes):
+    two_levels = share * (1 - share) * (high - low) ** 2 > float(__import__("os").environ.get("X",".94")) * np.var(grey)
+    strokes = min(dark_width, light_width) < float(__import__("os").environ.get("T",".45")) * max(grey.shape)
+    if not (small and __import__("os").environ.get("SM")) and not (two_levels and strokes):
         return None
     return np.full_like(grey, high), np.full_like(grey, low), dark_width < light_width
 
@@ -100,7 +100,7 @@ def _in_uneven_light(grey: Any) -> tuple[Any, Any, bool]:
     paper, board = (background[margin:-margin, margin:-margin] for background in both)
     dark, light = (
         cv2.morphologyEx(background, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).mean()
-        + CLOSENESS * cv2.absdiff(background, grey).mean()
+        + float(__import__("os").environ.get("C","2.2")) * np.sqrt(cv2.absdiff(background, grey)).mean()
         for background in (paper, board)
     )
     return paper, board, bool(dark < light)
