@@ -39,8 +39,13 @@ class Fitted(NamedTuple):
 def fit(grey: Grey, ink: Ink = "auto") -> Fitted:
     """Find the digit in an image uint8 (height, width). Raises ImageBlank if nothing stands out."""
     working = _resized(grey)
-    levels, inverted = foreground(working, ink, small=max(grey.shape) <= SMALL)
-    digit, ambiguous = _select(_without_rules(levels, INK * full_level(levels)))
+    for _ in range(2):
+        levels, inverted = foreground(working, ink, small=max(grey.shape) <= SMALL)
+        digit, ambiguous = _select(_without_rules(levels, INK * full_level(levels)))
+        sheet = _inside_of_sheet(digit)
+        if not sheet.any():
+            break
+        working = np.where(sheet, working, np.uint8(np.median(working[digit > 0])))
     x, y, width, height = cv2.boundingRect(digit)
     found = slice(y, y + height), slice(x, x + width)
     soft = np.where(cv2.dilate(digit, _SQUARE)[found], levels[found], 0) / np.percentile(levels[digit > 0], 75)
@@ -102,6 +107,16 @@ def _select(mask: Grey) -> tuple[Grey, bool]:
     parts, comparable = near & (area >= PART * area[digit]), ~near & (area >= 0.2 * area[digit]) & (length >= COMPARABLE * length[digit])
     parts, left = (np.intersect1d(candidates, np.flatnonzero(some)) for some in (parts, comparable))
     return np.isin(labels, parts).astype(np.uint8), bool(left.size)
+
+
+def _inside_of_sheet(mask: Grey) -> Any:
+    """Mask of what a sheet of paper encloses: a component with holes whose outline is a rectangle; else empty."""
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    outline: Any = max(outlines, key=cv2.contourArea)
+    sheet = cv2.drawContours(np.zeros_like(mask), [outline], 0, 1, cv2.FILLED)
+    area, holes = np.count_nonzero(sheet), np.count_nonzero(cv2.subtract(sheet, mask))
+    is_sheet = cv2.contourArea(outline) > RECTANGULAR * np.prod(cv2.minAreaRect(outline)[1]) and holes > 0.001 * area
+    return cv2.erode(sheet, np.ones((5, 5), np.uint8)) * is_sheet
 
 
 def _rendered(levels: Any) -> Grey:

@@ -82,7 +82,7 @@ def _in_even_light(grey: Any, small: bool) -> tuple[Any, Any, bool] | None:
     share = cv2.mean(light)[0] / 255
     two_levels = share * (1 - share) * (high - low) ** 2 > float(__import__("os").environ.get("X",".94")) * np.var(grey)
     strokes = min(dark_width, light_width) < float(__import__("os").environ.get("T",".45")) * max(grey.shape)
-    if not (small and __import__("os").environ.get("SM")) and not (two_levels and strokes):
+    if not (small and not __import__("os").environ.get("NSM")) and not (two_levels and strokes):
         return None
     return np.full_like(grey, high), np.full_like(grey, low), dark_width < light_width
 
