@@ -7,10 +7,10 @@ import numpy as np
 
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
-from app.preprocessing.polarity import SMALL, Grey, Ink, foreground, full_level
+from app.preprocessing.polarity import SMALL, Grey, Ink, foreground, full_level, resized
 
-WORKING_SIDE, MIN_SIDE = 320, 96
-"""Maximum and minimum longest side, in pixels, of the image in which the digit is looked for."""
+WORKING_SIDE = int(__import__("os").environ.get("WS","320"))
+"""Longest side, in pixels, of the image in which the digit is looked for."""
 INK = 0.3
 """Minimum level of the foreground, of full ink: less is smear and shadow."""
 RULE, RULE_RUN, RULE_THICKNESS = 0.8, 1 / 20, 1 / 40
@@ -38,7 +38,7 @@ class Fitted(NamedTuple):
 
 def fit(grey: Grey, ink: Ink = "auto") -> Fitted:
     """Find the digit in an image uint8 (height, width). Raises ImageBlank if nothing stands out."""
-    working = _resized(grey)
+    working = resized(grey, WORKING_SIDE)
     for _ in range(2):
         levels, inverted = foreground(working, ink, small=max(grey.shape) <= SMALL)
         digit, ambiguous = _select(_without_rules(levels, INK * full_level(levels)))
@@ -52,14 +52,6 @@ def fit(grey: Grey, ink: Ink = "auto") -> Fitted:
     across, down = (side / part for side, part in zip(grey.shape[::-1], working.shape[::-1], strict=True))
     box = int(x * across), int(y * down), max(1, round(width * across)), max(1, round(height * down))
     return Fitted(_rendered(np.minimum(soft, 1).astype(np.float32)), inverted, box, ambiguous)
-
-
-def _resized(grey: Grey) -> Grey:
-    longest = max(grey.shape)
-    scale = min(1, WORKING_SIDE / longest) if longest >= MIN_SIDE else -(-MIN_SIDE // longest)
-    size = [max(1, round(side * scale)) for side in grey.shape[::-1]]
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return grey if scale == 1 else np.asarray(cv2.resize(grey, size, interpolation=way), np.uint8)
 
 
 def _without_rules(levels: Grey, least: float) -> Grey:
@@ -88,25 +80,30 @@ def _select(mask: Grey) -> tuple[Grey, bool]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count == 1:
         raise ImageBlank
-    starts, sizes, area = stats[:, :2], stats[:, 2:4], stats[:, 4]
-    ends, length = starts + sizes, sizes.max(axis=1)
+    starts, ends, area = stats[:, :2], stats[:, :2] + stats[:, 2:4], stats[:, 4]
+    length, box = (ends - starts).max(axis=1), (ends - starts).prod(axis=1)
     borders = (starts == 0).sum(axis=1) + (ends == mask.shape[::-1]).sum(axis=1)
+    found = 1 + np.argsort(-area[1:], kind="stable")[:MAX_COMPONENTS]
 
     def is_behind(one: int, digit: int) -> bool:
         """Whether it runs from border to border past the digit, or surrounds it on all four sides."""
         if borders[digit] or not length[one] / 10 <= length[digit] < length[one]:
             return False
-        (x, y), own = starts[digit] + sizes[digit] // 2, labels == one
-        return bool(borders[one] >= 2) or all(side.any() for side in (own[y, :x], own[y, x:], own[:y, x], own[y:, x]))
+        (x, y), own = (starts[digit] + ends[digit]) // 2, labels == one
+        past = borders[one] >= 2 and length[digit] >= length[one] / 6
+        return past or all(side.any() for side in (own[y, :x], own[y, x:], own[:y, x], own[y:, x]))
 
-    largest = 1 + np.argsort(-area[1:], kind="stable")[:MAX_COMPONENTS]
-    candidates = [one for one in largest if not any(is_behind(one, other) for other in largest)]
-    digit = max(candidates, key=lambda one: np.prod(sizes[one]))
-    gap = NEAR * length[digit]
-    near = ((starts < ends[digit] + gap) & (ends > starts[digit] - gap)).all(axis=1)
-    parts, comparable = near & (area >= PART * area[digit]), ~near & (area >= 0.2 * area[digit]) & (length >= COMPARABLE * length[digit])
-    parts, left = (np.intersect1d(candidates, np.flatnonzero(some)) for some in (parts, comparable))
-    return np.isin(labels, parts).astype(np.uint8), bool(left.size)
+    candidates = np.zeros(count, np.bool_)
+    candidates[[one for one in found if not any(is_behind(one, other) for other in found)]] = True
+    digit = np.argmax(box * candidates)
+    start, end = starts[digit], ends[digit]
+    for _ in range(3):
+        gap = NEAR * (end - start).max()
+        near = candidates & ((starts < end + gap) & (ends > start - gap)).all(axis=1) 
+        parts = near & (area >= PART * area[digit])
+        start, end = starts[parts].min(axis=0), ends[parts].max(axis=0)
+    left = candidates & ~parts & (area >= 0.2 * area[digit]) & (length >= COMPARABLE * (end - start).max())
+    return parts.astype(np.uint8)[labels], bool(left.any())
 
 
 def _inside_of_sheet(mask: Grey) -> Any:
