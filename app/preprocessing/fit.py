@@ -60,6 +60,8 @@ def _without_rules(levels: Grey, least: float) -> Grey:
     for axis in (1, 0):
         side = mask.shape[axis]
         lines = _opened(faint, RULE_RUN * side, along=axis)
+        if cv2.boundingRect(lines)[3 - axis] < RULE * side:
+            continue
         count, labels, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
         length = stats[:, 3 - axis]
         thin = np.bincount(labels[_opened(faint, RULE_THICKNESS * side, along=1 - axis) == 0], minlength=count)
