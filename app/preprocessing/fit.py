@@ -9,20 +9,18 @@ from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
 from app.preprocessing.polarity import SMALL, Grey, Ink, foreground, full_level, resized
 
-WORKING_SIDE = int(__import__("os").environ.get("WS","320"))
+WORKING_SIDE = 224
 """Longest side, in pixels, of the image in which the digit is looked for."""
 INK = 0.3
 """Minimum level of the foreground, of full ink: less is smear and shadow."""
 RULE, RULE_RUN, RULE_THICKNESS = 0.8, 1 / 20, 1 / 40
 """Minimum length of a rule, of its straight runs, and maximum thickness, of the image's side."""
-PAPER, RECTANGULAR = 0.1, 0.87
-"""Minimum area of a sheet of paper, of the image, and of its smallest enclosing rectangle (an ellipse fills 0.79)."""
-MAX_COMPONENTS, MIN_DIGIT = 32, 1 / 16
-"""Number of components that are compared, the largest; minimum length of a digit, of the image's longest side."""
+RECTANGULAR = 0.87
+"""Minimum area of a sheet or box, of its smallest enclosing rectangle (an ellipse fills 0.79)."""
 NEAR, PART, COMPARABLE = 0.1, 0.04, 0.5
 """Maximum gap between a digit's parts, of its length; minimum area of a part; length of a comparable component."""
-DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 4.5, 4
-"""Pixels of MNIST: its digits' side, its range of stroke widths; fine pixels to one of them, for centring."""
+DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 4.5, 8
+"""Pixels of MNIST: its digits' side, its range of stroke widths; fine pixels to one of them."""
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
@@ -39,19 +37,18 @@ class Fitted(NamedTuple):
 def fit(grey: Grey, ink: Ink = "auto") -> Fitted:
     """Find the digit in an image uint8 (height, width). Raises ImageBlank if nothing stands out."""
     working = resized(grey, WORKING_SIDE)
-    for _ in range(2):
+    for _ in range(3):
         levels, inverted = foreground(working, ink, small=max(grey.shape) <= SMALL)
-        digit, ambiguous = _select(_without_rules(levels, INK * full_level(levels)))
-        sheet = _inside_of_sheet(digit)
-        if not sheet.any():
+        full = full_level(levels)
+        digit, inside, ambiguous = _select(_without_rules(levels, INK * full))
+        if not inside.any():
             break
-        working = np.where(sheet, working, np.uint8(np.median(working[digit > 0])))
+        working = np.where(inside, working, np.uint8(np.median(working[inside | digit > 0])))
     x, y, width, height = cv2.boundingRect(digit)
-    found = slice(y, y + height), slice(x, x + width)
-    soft = np.where(cv2.dilate(digit, _SQUARE)[found], levels[found], 0) / np.percentile(levels[digit > 0], 75)
+    soft = np.where(cv2.dilate(digit, _SQUARE), np.minimum(levels / np.float32(full), 1), np.float32(0))
     across, down = (side / part for side, part in zip(grey.shape[::-1], working.shape[::-1], strict=True))
-    box = int(x * across), int(y * down), max(1, round(width * across)), max(1, round(height * down))
-    return Fitted(_rendered(np.minimum(soft, 1).astype(np.float32)), inverted, box, ambiguous)
+    box = int((x + 0.5) * across), int((y + 0.5) * down), round((width - 1) * across) or 1, round((height - 1) * down) or 1
+    return Fitted(_rendered(soft[y : y + height, x : x + width]), inverted, box, ambiguous)
 
 
 def _without_rules(levels: Grey, least: float) -> Grey:
@@ -77,26 +74,17 @@ def _opened(mask: Grey, length: float, along: int) -> Any:
     return cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, size) if along else (size, 1), np.uint8))
 
 
-def _select(mask: Grey) -> tuple[Grey, bool]:
-    """Mask of the digit, and whether another component of comparable size is left."""
+def _select(mask: Grey) -> tuple[Grey, Grey, bool]:
+    """Masks of the digit and of what it encloses, and whether another component of comparable size is left."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count == 1:
         raise ImageBlank
     starts, ends, area = stats[:, :2], stats[:, :2] + stats[:, 2:4], stats[:, 4]
     length, box = (ends - starts).max(axis=1), (ends - starts).prod(axis=1)
     borders = (starts == 0).sum(axis=1) + (ends == mask.shape[::-1]).sum(axis=1)
-    found = 1 + np.argsort(-area[1:], kind="stable")[:MAX_COMPONENTS]
-
-    def is_behind(one: int, digit: int) -> bool:
-        """Whether it runs from border to border past the digit, or surrounds it on all four sides."""
-        if borders[digit] or not length[one] / 10 <= length[digit] < length[one]:
-            return False
-        (x, y), own = (starts[digit] + ends[digit]) // 2, labels == one
-        past = borders[one] >= 2 and length[digit] >= length[one] / 6
-        return past or all(side.any() for side in (own[y, :x], own[y, x:], own[:y, x], own[y:, x]))
-
-    candidates = np.zeros(count, np.bool_)
-    candidates[[one for one in found if not any(is_behind(one, other) for other in found)]] = True
+    longest = length[1:][borders[1:] == 0].max(initial=0)
+    behind = (borders >= 2) & (longest < length) & (length <= 6 * longest)
+    candidates = (np.arange(count) > 0) & ~behind
     digit = np.argmax(box * candidates)
     start, end = starts[digit], ends[digit]
     for _ in range(3):
@@ -105,49 +93,40 @@ def _select(mask: Grey) -> tuple[Grey, bool]:
         parts = near & (area >= PART * area[digit])
         start, end = starts[parts].min(axis=0), ends[parts].max(axis=0)
     left = candidates & ~parts & (area >= 0.2 * area[digit]) & (length >= COMPARABLE * (end - start).max())
-    return parts.astype(np.uint8)[labels], bool(left.any())
+    return parts.astype(np.uint8)[labels], _enclosed((labels == digit).astype(np.uint8)), bool(left.any())
 
 
-def _inside_of_sheet(mask: Grey) -> Any:
-    """Mask of what a sheet of paper encloses: a component with holes whose outline is a rectangle; else empty."""
+def _enclosed(mask: Grey) -> Any:
+    """Mask of what a sheet, box or frame encloses: the holes of a component whose outline is a rectangle."""
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     outline: Any = max(outlines, key=cv2.contourArea)
-    sheet = cv2.drawContours(np.zeros_like(mask), [outline], 0, 1, cv2.FILLED)
-    area, holes = np.count_nonzero(sheet), np.count_nonzero(cv2.subtract(sheet, mask))
-    is_sheet = cv2.contourArea(outline) > RECTANGULAR * np.prod(cv2.minAreaRect(outline)[1]) and holes > 0.001 * area
-    return cv2.erode(sheet, np.ones((5, 5), np.uint8)) * is_sheet
+    filled = cv2.drawContours(np.zeros_like(mask), [outline], 0, 1, cv2.FILLED)
+    rectangular = cv2.contourArea(outline) > RECTANGULAR * np.prod(cv2.minAreaRect(outline)[1])
+    return cv2.subtract(filled, mask) * rectangular
 
 
 def _rendered(levels: Any) -> Grey:
     """Scale ink, 0 to 1, into 20 x 20 pixels with strokes of MNIST's width, and centre it by mass in 28 x 28."""
-    side, room = FINE * DIGIT_SIDE, [FINE * pixels for pixels in IMAGE_SHAPE]
-    if (scale := side / max(levels.shape)) > 1:
-        levels = cv2.resize(levels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC).clip(0, 1)
-    levels = _with_strokes_of_mnist(levels)
+    side, room = FINE * DIGIT_SIDE, FINE * IMAGE_SHAPE[0]
+    levels = np.pad(resized(levels, side), side // 8)
+    levels = _with_strokes_of_mnist(np.clip(levels / levels.max(), 0, 1))
     x, y, *size = cv2.boundingRect((levels > INK).astype(np.uint8))
-    width, height = (max(1, round(part * side / max(size))) for part in size)
-    levels = cv2.resize(levels[y : y + size[1], x : x + size[0]], (width, height), interpolation=cv2.INTER_AREA)
-    mass = cv2.moments(levels)
-    top = round(min(max(room[0] / 2 - 0.5 - mass["m01"] / mass["m00"], 0), room[0] - height))
-    left = round(min(max(room[1] / 2 - 0.5 - mass["m10"] / mass["m00"], 0), room[1] - width))
-    canvas = np.zeros(room, np.float32)
-    canvas[top : top + height, left : left + width] = levels
-    pixels = cv2.resize(canvas, IMAGE_SHAPE, interpolation=cv2.INTER_AREA)
+    scale, mass = side / max(size), cv2.moments(levels)
+    centre = np.array([mass["m10"], mass["m01"]]) / mass["m00"]
+    corner = np.clip(room / 2 - scale * (centre - (x, y)), 0, room - scale * np.array(size))
+    matrix = np.column_stack([np.eye(2) * scale, corner - scale * np.array((x, y))])
+    pixels = cv2.resize(cv2.warpAffine(levels, matrix, (room, room)), IMAGE_SHAPE, interpolation=cv2.INTER_AREA)
     return np.asarray((pixels * (255 / pixels.max())).round(), np.uint8)
 
 
 def _with_strokes_of_mnist(levels: Any) -> Any:
     """Move the outline along its distance transform, so that the strokes have MNIST's width when they are scaled."""
     mask = (levels > 0.5).astype(np.uint8)
-    inside = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     width = max(1, 4 * cv2.mean(inside, mask)[0] - 2)  # the mean distance is a quarter of the width
-    thinner, most = (
-        (width - t * max(mask.shape)) / (2 - 2 * t) for t in (THINNEST / DIGIT_SIDE, THICKEST / DIGIT_SIDE)
-    )
-    if most > 0.5 and 2 * width < min(mask.shape):  # wider ones have no bays
-        ridge = (inside >= cv2.dilate(inside, _SQUARE) - 0.3) & (inside > 1)
-        return cv2.max(np.clip(inside - most, 0, 1), cv2.dilate(ridge.astype(np.float32), _SQUARE))
-    if thinner < -0.5:
-        outside = cv2.distanceTransform(1 - np.pad(mask, int(-thinner) + 2), cv2.DIST_L2, 5)
-        return np.clip(1 - thinner - outside, 0, 1)
+    narrow, wide = ((width - FINE * pixels) / (2 - 2 * pixels / DIGIT_SIDE) for pixels in (THINNEST, THICKEST))
+    if wide > 0.5 and 2 * width < min(cv2.boundingRect(mask)[2:]):  # wider ones have no bays
+        return np.clip(inside - min(wide, inside.max() - 1), 0, 1)
+    if narrow < -0.5:
+        return np.clip(1 - narrow - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5), 0, 1)
     return levels

@@ -58,7 +58,7 @@ def foreground(grey: Any, ink: Ink, small: bool) -> tuple[Any, bool]:  # OpenCV'
     paper = cv2.resize(paper, grey.shape[::-1])
     white: Any = int(paper.max())
     levels = cv2.divide(cv2.subtract(paper, grey), cv2.max(paper, white / 4), scale=white)  # evens shadows out
-    noise = 1.5 * level_reached(cv2.absdiff(grey, cv2.blur(grey, (3, 3))), 0.5)
+    noise = 1.5 * _median(cv2.absdiff(grey, cv2.blur(grey, (3, 3)))[::4])
     if full_level(levels) < max(MIN_CLEAN_CONTRAST, min(MIN_NOISE_RATIO * noise, 2 * MIN_CONTRAST)):
         raise ImageBlank
     return levels, inverted
@@ -92,14 +92,9 @@ def resized(grey: Grey, longest: int) -> Any:
 
 
 def full_level(levels: Any) -> Any:
-    """Level of full ink."""
-    return level_reached(levels, FULL_PIXELS / levels.size)
-
-
-def level_reached(levels: Any, share: float) -> Any:
-    """Level that such a share of the pixels reaches or exceeds."""
+    """Level of full ink, which FULL_PIXELS pixels reach or exceed."""
     counts = cv2.calcHist([levels], [0], None, [256], [0, 256]).ravel()
-    return 255 - float(np.searchsorted(np.cumsum(counts[::-1]), share * levels.size))
+    return 255 - float(np.searchsorted(np.cumsum(counts[::-1]), FULL_PIXELS))
 
 
 def _median(levels: Grey) -> float:
