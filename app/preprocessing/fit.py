@@ -9,19 +9,16 @@ from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
 from app.preprocessing.polarity import SMALL, Grey, Ink, foreground, full_level, resized
 
-WORKING_SIDE = 224
-"""Longest side, in pixels, of the image in which the digit is looked for."""
-INK = 0.3
-"""Minimum level of the foreground, of full ink: less is smear and shadow."""
+WORKING_SIDE, INK = 224, 0.3
+"""Longest side, in pixels, of the image in which the digit is looked for; minimum level of ink, of full ink."""
 RULE, RULE_RUN, RULE_THICKNESS = 0.8, 1 / 20, 1 / 40
 """Minimum length of a rule, of its straight runs, and maximum thickness, of the image's side."""
-RECTANGULAR = 0.87
-"""Minimum area of a sheet or box, of its smallest enclosing rectangle (an ellipse fills 0.79)."""
+PASSED, RECTANGULAR = 1 / 6, 0.87
+"""Minimum length of a digit, of what it lies before; minimum area of a sheet, of its smallest enclosing rectangle."""
 NEAR, PART, COMPARABLE = 0.1, 0.04, 0.5
 """Maximum gap between a digit's parts, of its length; minimum area of a part; length of a comparable component."""
 DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 4.5, 8
 """Pixels of MNIST: its digits' side, its range of stroke widths; fine pixels to one of them."""
-_SQUARE = np.ones((3, 3), np.uint8)
 
 
 class Fitted(NamedTuple):
@@ -37,23 +34,24 @@ class Fitted(NamedTuple):
 def fit(grey: Grey, ink: Ink = "auto") -> Fitted:
     """Find the digit in an image uint8 (height, width). Raises ImageBlank if nothing stands out."""
     working = resized(grey, WORKING_SIDE)
-    for _ in range(3):
+    for _ in range(3):  # a sheet of paper may show a box
         levels, inverted = foreground(working, ink, small=max(grey.shape) <= SMALL)
         full = full_level(levels)
-        digit, inside, ambiguous = _select(_without_rules(levels, INK * full))
-        if not inside.any():
+        digit, enclosed, ambiguous = _select(_without_rules(levels, INK * full))
+        if not enclosed.any():
             break
-        working = np.where(inside, working, np.uint8(np.median(working[inside | digit > 0])))
+        working = np.where(enclosed, working, np.uint8(np.median(working[(enclosed | digit) > 0])))
+    soft = np.where(cv2.dilate(digit, np.ones((3, 3))), np.minimum(levels / np.float32(full), 1), np.float32(0))
     x, y, width, height = cv2.boundingRect(digit)
-    soft = np.where(cv2.dilate(digit, _SQUARE), np.minimum(levels / np.float32(full), 1), np.float32(0))
+    pixels = _rendered(soft[y : y + height, x : x + width])
     across, down = (side / part for side, part in zip(grey.shape[::-1], working.shape[::-1], strict=True))
-    box = int((x + 0.5) * across), int((y + 0.5) * down), round((width - 1) * across) or 1, round((height - 1) * down) or 1
-    return Fitted(_rendered(soft[y : y + height, x : x + width]), inverted, box, ambiguous)
+    width, height = round((width - 1) * across) or 1, round((height - 1) * down) or 1  # the edge is half covered
+    return Fitted(pixels, inverted, (int((x + 0.5) * across), int((y + 0.5) * down), width, height), ambiguous)
 
 
 def _without_rules(levels: Grey, least: float) -> Grey:
     """Threshold the levels, without the lines of ruled and squared paper; strokes that cross a line stay."""
-    mask, faint = (cv2.compare(levels, level, cv2.CMP_GT) & 1 for level in (least, least / 2))
+    mask, faint = ((levels > level).astype(np.uint8) for level in (least, least / 2))
     for axis in (1, 0):
         side = mask.shape[axis]
         lines = _opened(faint, RULE_RUN * side, along=axis)
@@ -63,9 +61,8 @@ def _without_rules(levels: Grey, least: float) -> Grey:
         length = stats[:, 3 - axis]
         thin = np.bincount(labels[_opened(faint, RULE_THICKNESS * side, along=1 - axis) == 0], minlength=count)
         rules = (length >= RULE * side) & (2 * thin >= length) & (np.arange(count) > 0)
-        if rules.any():
-            thickness = thin[rules].sum() / length[rules].sum()
-            mask[rules[labels] & (_opened(faint, 1.5 * thickness + 1, along=1 - axis) == 0)] = 0
+        thickness = thin[rules].sum() / max(1, length[rules].sum())
+        mask[rules[labels] & (_opened(faint, 1.5 * thickness + 1, along=1 - axis) == 0)] = 0
     return mask
 
 
@@ -83,26 +80,24 @@ def _select(mask: Grey) -> tuple[Grey, Grey, bool]:
     length, box = (ends - starts).max(axis=1), (ends - starts).prod(axis=1)
     borders = (starts == 0).sum(axis=1) + (ends == mask.shape[::-1]).sum(axis=1)
     longest = length[1:][borders[1:] == 0].max(initial=0)
-    behind = (borders >= 2) & (longest < length) & (length <= 6 * longest)
-    candidates = (np.arange(count) > 0) & ~behind
-    digit = np.argmax(box * candidates)
+    behind = (borders >= 2) & (longest < length) & (longest >= PASSED * length)
+    behind[0] = True
+    digit = np.argmax(box * ~behind)
     start, end = starts[digit], ends[digit]
     for _ in range(3):
         gap = NEAR * (end - start).max()
-        near = candidates & ((starts < end + gap) & (ends > start - gap)).all(axis=1) 
-        parts = near & (area >= PART * area[digit])
+        parts = ((starts < end + gap) & (ends > start - gap)).all(axis=1) & ~behind & (area >= PART * area[digit])
         start, end = starts[parts].min(axis=0), ends[parts].max(axis=0)
-    left = candidates & ~parts & (area >= 0.2 * area[digit]) & (length >= COMPARABLE * (end - start).max())
+    left = ~parts & ~behind & (area >= 0.2 * area[digit]) & (length >= COMPARABLE * (end - start).max())
     return parts.astype(np.uint8)[labels], _enclosed((labels == digit).astype(np.uint8)), bool(left.any())
 
 
-def _enclosed(mask: Grey) -> Any:
+def _enclosed(component: Grey) -> Any:
     """Mask of what a sheet, box or frame encloses: the holes of a component whose outline is a rectangle."""
-    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    outline: Any = max(outlines, key=cv2.contourArea)
-    filled = cv2.drawContours(np.zeros_like(mask), [outline], 0, 1, cv2.FILLED)
+    [outline], _ = cv2.findContours(component, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    filled = cv2.drawContours(np.zeros_like(component), [outline], 0, 1, cv2.FILLED)
     rectangular = cv2.contourArea(outline) > RECTANGULAR * np.prod(cv2.minAreaRect(outline)[1])
-    return cv2.subtract(filled, mask) * rectangular
+    return (filled - component) * rectangular
 
 
 def _rendered(levels: Any) -> Grey:

@@ -14,7 +14,7 @@ Ink = Literal["auto", "dark", "light"]
 
 MIN_CONTRAST, MIN_CLEAN_CONTRAST, MIN_NOISE_RATIO = 16, 5, 6
 """Minimum contrast: in any noise, without noise (a pen of 1 pixel on 7,000 has 11), and of the noise's deviation."""
-FULL_PIXELS = 25
+FULL_PIXELS = 16
 """Number of pixels that reach the level of full ink: the smallest digit has more, a speck has fewer."""
 COARSE_SIDE, WINDOW, CLOSENESS = 96, 33, 2
 """Pixels of the image in which the background is found, of the window around each; weight of the image's distance."""
@@ -65,30 +65,30 @@ def foreground(grey: Any, ink: Ink, small: bool) -> tuple[Any, bool]:  # OpenCV'
 
 
 def _background(grey: Any, small: bool) -> tuple[Any, float]:
-    """Background of dark ink, without its strokes, and its cost: it is smooth, near the image, and the ink is narrow.
+    """Background of dark ink, and its cost: it is smooth and near the image, and the strokes are narrow.
 
-    It is constant in even light, of which two levels (Otsu) are left; else a morphological closing removes the strokes.
-    Its second kernel is larger, which moves the edge of a shadow to its light side, so that it does not stand out.
+    It is one level in even light (Otsu's two classes), else a morphological closing, which removes the strokes. Its
+    second kernel is larger, which moves the edge of a shadow to the light side, so that the edge does not stand out.
     """
     _, dark = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
-    width = min(2 * float(cv2.distanceTransform(dark, cv2.DIST_L2, 3).max()), 2 * COARSE_SIDE)
+    width = min(2 * cv2.distanceTransform(dark, cv2.DIST_L2, 3).max(), 2 * COARSE_SIDE)  # infinite if all is dark
     padded = cv2.copyMakeBorder(grey, WINDOW, WINDOW, WINDOW, WINDOW, cv2.BORDER_REPLICATE)
-    square, larger, smallest = (np.ones((side, side), np.uint8) for side in (WINDOW, WINDOW + 2, 3))
+    square, larger, smallest = (np.ones((side, side)) for side in (WINDOW, WINDOW + 2, 3))
     closed = cv2.erode(cv2.dilate(padded, square), larger)[WINDOW:-WINDOW, WINDOW:-WINDOW]
+    roughness = cv2.morphologyEx(closed, cv2.MORPH_GRADIENT, smallest).mean()
     distance = np.sqrt(cv2.absdiff(closed, grey), dtype=np.float32).mean()
-    cost = cv2.morphologyEx(closed, cv2.MORPH_GRADIENT, smallest).mean() + CLOSENESS * distance
     share, low, high = dark.mean() / 255, cv2.mean(grey, dark)[0], cv2.mean(grey, cv2.bitwise_not(dark))[0]
     two_levels = share * (1 - share) * (high - low) ** 2 > EXPLAINED * grey.var()
     if small or (two_levels and width < MAX_STROKE * COARSE_SIDE):
         closed = np.full_like(grey, high)
-    return closed, cost * width ** (1 / 3)
+    return closed, float((roughness + CLOSENESS * distance) * width ** (1 / 3))
 
 
-def resized(grey: Grey, longest: int) -> Any:
+def resized(grey: Any, longest: int) -> Any:
     """Scale to so many pixels of the longest side."""
     scale = longest / max(grey.shape)
-    size = [max(1, round(side * scale)) for side in grey.shape[::-1]]
-    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(grey, [max(1, round(side * scale)) for side in grey.shape[::-1]], interpolation=way)
 
 
 def full_level(levels: Any) -> Any:
