@@ -22,12 +22,11 @@ DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 4.5, 8
 
 
 class Fitted(NamedTuple):
-    """A digit (28, 28), light on dark; whether its ink was dark; its place; whether another of its size is left out."""
+    """A digit (28, 28), light on dark; whether it was dark; x, y, width, height; whether a comparable one is left out."""
 
     pixels: Grey
     inverted: bool
     box: tuple[int, int, int, int]
-    """x, y, width, height"""
     ambiguous: bool
 
 
@@ -95,9 +94,8 @@ def _select(mask: Grey) -> tuple[Grey, Grey, bool]:
 def _enclosed(component: Grey) -> Any:
     """Mask of what a sheet, box or frame encloses: the holes of a component whose outline is a rectangle."""
     [outline], _ = cv2.findContours(component, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    filled = cv2.drawContours(np.zeros_like(component), [outline], 0, 1, cv2.FILLED)
     rectangular = cv2.contourArea(outline) > RECTANGULAR * np.prod(cv2.minAreaRect(outline)[1])
-    return (filled - component) * rectangular
+    return (cv2.drawContours(np.zeros_like(component), [outline], 0, 1, cv2.FILLED) - component) * rectangular
 
 
 def _rendered(levels: Any) -> Grey:
@@ -107,10 +105,10 @@ def _rendered(levels: Any) -> Grey:
     levels = _with_strokes_of_mnist(np.clip(levels / levels.max(), 0, 1))
     x, y, *size = cv2.boundingRect((levels > INK).astype(np.uint8))
     scale, mass = side / max(size), cv2.moments(levels)
-    centre = np.array([mass["m10"], mass["m01"]]) / mass["m00"]
-    corner = np.clip(room / 2 - scale * (centre - (x, y)), 0, room - scale * np.array(size))
-    matrix = np.column_stack([np.eye(2) * scale, corner - scale * np.array((x, y))])
-    pixels = cv2.resize(cv2.warpAffine(levels, matrix, (room, room)), IMAGE_SHAPE, interpolation=cv2.INTER_AREA)
+    centre = np.divide((mass["m10"], mass["m01"]), mass["m00"]) - (x, y)
+    corner = np.clip(room / 2 - scale * centre, 0, room - scale * np.array(size)) - scale * np.array((x, y))
+    canvas = cv2.warpAffine(levels, np.column_stack([scale * np.eye(2), corner]), (room, room))
+    pixels = cv2.resize(canvas, IMAGE_SHAPE, interpolation=cv2.INTER_AREA)
     return np.asarray((pixels * (255 / pixels.max())).round(), np.uint8)
 
 
@@ -122,6 +120,4 @@ def _with_strokes_of_mnist(levels: Any) -> Any:
     narrow, wide = ((width - FINE * pixels) / (2 - 2 * pixels / DIGIT_SIDE) for pixels in (THINNEST, THICKEST))
     if wide > 0.5 and 2 * width < min(cv2.boundingRect(mask)[2:]):  # wider ones have no bays
         return np.clip(inside - min(wide, inside.max() - 1), 0, 1)
-    if narrow < -0.5:
-        return np.clip(1 - narrow - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5), 0, 1)
-    return levels
+    return levels if narrow > -0.5 else np.clip(1 - narrow - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5), 0, 1)

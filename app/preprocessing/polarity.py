@@ -26,30 +26,26 @@ _FRAME = np.pad(np.zeros([side - 2 * FRAME for side in IMAGE_SHAPE], np.bool_), 
 
 
 def light_on_dark(grey: Grey, ink: Ink = "auto") -> tuple[Grey, bool]:
-    """Make the background of 28 x 28 pixels black and the ink white; tell whether the ink was dark.
-
-    A clean image on black or white keeps each level. Raises ImageBlank if nothing stands out.
-    """
+    """Make the background of 28 x 28 pixels black and the ink white, or raise ImageBlank; tell whether it was dark."""
     frame = grey[_FRAME]
     if ink != "dark" and 2 * np.count_nonzero(frame) < frame.size and grey.max() >= FULL_INK:
         return grey, False  # the rest would change nothing
-    background = _median(frame)
-    inverted = ink == "dark" if ink != "auto" else bool(background - grey.min() > grey.max() - background)
+    background, low, high = _median(frame), float(grey.min()), float(grey.max())
+    inverted = ink == "dark" if ink != "auto" else background - low > high - background
     if inverted:
-        grey, background = 255 - grey, 255 - background
-    if ink != "auto" and 2 * background > float(grey.min()) + float(grey.max()):  # the border is ink
-        background = float(grey.min())
+        grey, background, low, high = 255 - grey, 255 - background, 255 - high, 255 - low
+    if 2 * background > low + high:  # the border is ink
+        background = low
     black = background + GRAIN * (background - _median(grey[grey <= background]))  # measured on the side without ink
-    white = float(grey.max())
-    if white - black < MIN_CONTRAST:
+    if high - black < MIN_CONTRAST:
         raise ImageBlank
-    if black > 0 or white < FULL_INK:
-        grey = (np.clip((grey - black) / (white - black), 0, 1) * 255).round().astype(np.uint8)
+    if black > 0 or high < FULL_INK:  # a clean image keeps each level
+        grey = (np.clip((grey - black) / (high - black), 0, 1) * 255).round().astype(np.uint8)
     return grey, inverted
 
 
 def foreground(grey: Any, ink: Ink, small: bool) -> tuple[Any, bool]:  # OpenCV's stubs know no scalars
-    """Subtract the background: contrast of each pixel, 0 for background; tell whether the ink is dark."""
+    """Subtract the background, or raise ImageBlank: contrast of each pixel, 0 to 255; tell whether the ink is dark."""
     coarse = resized(grey, COARSE_SIDE)
     (paper, dark), (board, light) = (_background(image, small) for image in (coarse, 255 - coarse))
     inverted = ink == "dark" if ink != "auto" else bool(dark <= light)
@@ -71,7 +67,7 @@ def _background(grey: Any, small: bool) -> tuple[Any, float]:
     second kernel is larger, which moves the edge of a shadow to the light side, so that the edge does not stand out.
     """
     _, dark = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
-    width = min(2 * cv2.distanceTransform(dark, cv2.DIST_L2, 3).max(), 2 * COARSE_SIDE)  # infinite if all is dark
+    width = 2 * min(cv2.distanceTransform(dark, cv2.DIST_L2, 3).max(), COARSE_SIDE)  # infinite if all is dark
     padded = cv2.copyMakeBorder(grey, WINDOW, WINDOW, WINDOW, WINDOW, cv2.BORDER_REPLICATE)
     square, larger, smallest = (np.ones((side, side)) for side in (WINDOW, WINDOW + 2, 3))
     closed = cv2.erode(cv2.dilate(padded, square), larger)[WINDOW:-WINDOW, WINDOW:-WINDOW]
