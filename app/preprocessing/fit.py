@@ -22,7 +22,7 @@ DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 4.5, 8
 
 
 class Fitted(NamedTuple):
-    """A digit (28, 28), light on dark; whether it was dark; x, y, width, height; whether a comparable one is left out."""
+    """A digit (28, 28), light on dark; whether it was dark; x, y, width, height; whether another one is left out."""
 
     pixels: Grey
     inverted: bool
