@@ -7,81 +7,45 @@ import numpy as np
 
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
-from app.preprocessing.polarity import SMALL, Grey, Ink, foreground, full_level
+from app.preprocessing.polarity import SMALL, Grey, Ink, foreground, full_level, resized
 
-WORKING_SIDE, MIN_SIDE = 320, 96
-"""Maximum and minimum longest side, in pixels, of the image in which the digit is looked for."""
-INK = 0.35
-"""Minimum level of the foreground, of full ink: less is smear and shadow."""
+WORKING_SIDE, INK = 224, 0.3
+"""Longest side, in pixels, of the image in which the digit is looked for; minimum level of ink, of full ink."""
 RULE, RULE_RUN, RULE_THICKNESS = 0.8, 1 / 20, 1 / 40
 """Minimum length of a rule, of its straight runs, and maximum thickness, of the image's side."""
-PAPER, RECTANGULAR = 0.1, 0.87
-"""Minimum area of a sheet of paper, of the image, and of its smallest enclosing rectangle (an ellipse fills 0.79)."""
-MAX_COMPONENTS, MIN_DIGIT = 32, 1 / 16
-"""Number of components that are compared, the largest; minimum length of a digit, of the image's longest side."""
+PASSED, RECTANGULAR = 1 / 6, 0.87
+"""Minimum length of a digit, of what it lies before; minimum area of a sheet, of its smallest enclosing rectangle."""
 NEAR, PART, COMPARABLE = 0.1, 0.04, 0.5
 """Maximum gap between a digit's parts, of its length; minimum area of a part; length of a comparable component."""
-DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 4.5, 4
-"""Pixels of MNIST: its digits' side, its range of stroke widths; fine pixels to one of them, for centring."""
-_SQUARE, _WIDE = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
+DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 4.5, 8
+"""Pixels of MNIST: its digits' side, its range of stroke widths; fine pixels to one of them."""
 
 
 class Fitted(NamedTuple):
-    """A digit (28, 28), light on dark; whether its ink was dark; its place; whether another of its size is left out."""
+    """A digit (28, 28), light on dark; whether it was dark; x, y, width, height; whether another one is left out."""
 
     pixels: Grey
     inverted: bool
     box: tuple[int, int, int, int]
-    """x, y, width, height"""
     ambiguous: bool
 
 
 def fit(grey: Grey, ink: Ink = "auto") -> Fitted:
     """Find the digit in an image uint8 (height, width). Raises ImageBlank if nothing stands out."""
-    working = _on_its_paper(_resized(grey))
-    levels, inverted = foreground(working, ink, small=max(grey.shape) <= SMALL)
-    least = INK * full_level(levels)
-    digit, behind, ambiguous = _select(_without_rules(levels, least))
-    if behind.any():  # it may be darker than the digit
-        levels = np.where(cv2.dilate(behind, _WIDE), np.uint8(0), levels)
-        least = INK * max(full_level(levels), least)
-        digit, _, ambiguous = _select(_without_rules(levels, least))
+    working = resized(grey, WORKING_SIDE)
+    for _ in range(3):  # a sheet of paper may show a box
+        levels, inverted = foreground(working, ink, small=max(grey.shape) <= SMALL)
+        full = full_level(levels)
+        digit, enclosed, ambiguous = _select(_without_rules(levels, INK * full))
+        if not enclosed.any():
+            break
+        working = np.where(enclosed, working, np.uint8(np.median(working[(enclosed | digit) > 0])))
+    soft = np.where(cv2.dilate(digit, np.ones((3, 3))), np.minimum(levels / np.float32(full), 1), np.float32(0))
     x, y, width, height = cv2.boundingRect(digit)
-    found = slice(y, y + height), slice(x, x + width)
-    soft = np.where(cv2.dilate(digit, _SQUARE)[found], levels[found], 0) / np.percentile(levels[digit > 0], 75)
+    pixels = _rendered(soft[y : y + height, x : x + width])
     across, down = (side / part for side, part in zip(grey.shape[::-1], working.shape[::-1], strict=True))
-    box = int(x * across), int(y * down), max(1, round(width * across)), max(1, round(height * down))
-    return Fitted(_rendered(np.minimum(soft, 1).astype(np.float32)), inverted, box, ambiguous)
-
-
-def _resized(grey: Grey) -> Grey:
-    longest = max(grey.shape)
-    scale = min(1, WORKING_SIDE / longest) if longest >= MIN_SIDE else -(-MIN_SIDE // longest)
-    size = [max(1, round(side * scale)) for side in grey.shape[::-1]]
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return grey if scale == 1 else np.asarray(cv2.resize(grey, size, interpolation=way), np.uint8)
-
-
-def _on_its_paper(grey: Grey) -> Grey:
-    """Cover what surrounds a sheet of paper, or the inside of a frame or box, with the level of the paper."""
-    _, light = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    for mask in (light > 0, light == 0):
-        contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        outline: Any = max(contours, key=cv2.contourArea, default=np.zeros((1, 1, 2), np.int32))
-        area, (_, sides, _) = cv2.contourArea(outline), cv2.minAreaRect(outline)
-        whole = cv2.boundingRect(outline)[2:] == grey.shape[::-1]
-        if whole or area < max(PAPER * grey.size, RECTANGULAR * sides[0] * sides[1]):
-            continue
-        sheet = cv2.erode(cv2.drawContours(np.zeros_like(light), [outline], 0, 1, cv2.FILLED), _WIDE) > 0
-        paper, content = grey[sheet & mask], np.count_nonzero(sheet & ~mask)
-        if not paper.size:  # it is narrower than the erosion
-            continue
-        level = np.median(paper)
-        edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, _WIDE)[outline[:, 0, 1], outline[:, 0, 0]]
-        sharp = np.median(edges) > 0.4 * abs(level - np.median(grey[~mask]))  # a vignette has no edge
-        if sharp and 0.001 * area < content < 0.6 * area:
-            return np.where(sheet, grey, np.uint8(level))
-    return grey
+    width, height = round((width - 1) * across) or 1, round((height - 1) * down) or 1  # the edge is half covered
+    return Fitted(pixels, inverted, (int((x + 0.5) * across), int((y + 0.5) * down), width, height), ambiguous)
 
 
 def _without_rules(levels: Grey, least: float) -> Grey:
@@ -93,12 +57,11 @@ def _without_rules(levels: Grey, least: float) -> Grey:
         if cv2.boundingRect(lines)[3 - axis] < RULE * side:
             continue
         count, labels, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
+        length = stats[:, 3 - axis]
         thin = np.bincount(labels[_opened(faint, RULE_THICKNESS * side, along=1 - axis) == 0], minlength=count)
-        for number in range(1, count):
-            length = stats[number, 3 - axis]
-            if length >= RULE * side and 2 * thin[number] >= length:
-                crossing = _opened(faint, 1.5 * thin[number] / length + 1, along=1 - axis)
-                mask[(labels == number) & (crossing == 0)] = 0
+        rules = (length >= RULE * side) & (2 * thin >= length) & (np.arange(count) > 0)
+        thickness = thin[rules].sum() / max(1, length[rules].sum())
+        mask[rules[labels] & (_opened(faint, 1.5 * thickness + 1, along=1 - axis) == 0)] = 0
     return mask
 
 
@@ -108,54 +71,43 @@ def _opened(mask: Grey, length: float, along: int) -> Any:
 
 
 def _select(mask: Grey) -> tuple[Grey, Grey, bool]:
-    """Masks of the digit and of what lies behind it, and whether another component of comparable size is left."""
+    """Masks of the digit and of what it encloses, and whether another component of comparable size is left."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count == 1:
         raise ImageBlank
     starts, ends, area = stats[:, :2], stats[:, :2] + stats[:, 2:4], stats[:, 4]
-    length = (ends - starts).max(axis=1)
+    length, box = (ends - starts).max(axis=1), (ends - starts).prod(axis=1)
     borders = (starts == 0).sum(axis=1) + (ends == mask.shape[::-1]).sum(axis=1)
-    found = (1 + np.argsort(-area[1:], kind="stable")[:MAX_COMPONENTS]).tolist()
-
-    def is_behind(one: int, digit: int) -> bool:
-        """Whether it runs from border to border past the digit, or surrounds it on all four sides."""
-        if borders[digit] or not length[one] / 6 <= length[digit] < length[one]:
-            return False
-        (x, y), own = (starts[digit] + ends[digit]) // 2, labels == one
-        return bool(borders[one] >= 2) or all(side.any() for side in (own[y, :x], own[y, x:], own[:y, x], own[y:, x]))
-
-    long = [one for one in found if length[one] >= MIN_DIGIT * max(mask.shape)] or found[:1]
-    behind = [one for one in long if any(is_behind(one, other) for other in long)]
-    candidates = [one for one in long if one not in behind]
-    largest = max(candidates, key=lambda one: np.prod(ends[one] - starts[one]) / (1 + borders[one]))
-    rest = [one for one in found if one not in (*behind, largest) and (borders[largest] or not borders[one])]
-    parts, joined, start, end = [largest], [largest], starts[largest], ends[largest]
-    while joined:
-        gap = NEAR * max(end - start)
-        near = [one for one in rest if (starts[one] < end + gap).all() and (start < ends[one] + gap).all()]
-        joined = [one for one in near if area[one] >= PART * area[largest]]
-        parts, rest = parts + joined, [one for one in rest if one not in joined]
+    longest = length[1:][borders[1:] == 0].max(initial=0)
+    behind = (borders >= 2) & (longest < length) & (longest >= PASSED * length)
+    behind[0] = True
+    digit = np.argmax(box * ~behind)
+    start, end = starts[digit], ends[digit]
+    for _ in range(3):
+        gap = NEAR * (end - start).max()
+        parts = ((starts < end + gap) & (ends > start - gap)).all(axis=1) & ~behind & (area >= PART * area[digit])
         start, end = starts[parts].min(axis=0), ends[parts].max(axis=0)
-    left = [one for one in rest if area[one] >= 0.2 * area[largest] and length[one] >= COMPARABLE * max(end - start)]
-    members = np.zeros((2, count), np.uint8)
-    members[0, parts] = members[1, behind] = 1
-    return members[0][labels], members[1][labels] if behind else np.zeros_like(mask), bool(left)
+    left = ~parts & ~behind & (area >= 0.2 * area[digit]) & (length >= COMPARABLE * (end - start).max())
+    return parts.astype(np.uint8)[labels], _enclosed((labels == digit).astype(np.uint8)), bool(left.any())
+
+
+def _enclosed(component: Grey) -> Any:
+    """Mask of what a sheet, box or frame encloses: the holes of a component whose outline is a rectangle."""
+    [outline], _ = cv2.findContours(component, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    rectangular = cv2.contourArea(outline) > RECTANGULAR * np.prod(cv2.minAreaRect(outline)[1])
+    return (cv2.drawContours(np.zeros_like(component), [outline], 0, 1, cv2.FILLED) - component) * rectangular
 
 
 def _rendered(levels: Any) -> Grey:
     """Scale ink, 0 to 1, into 20 x 20 pixels with strokes of MNIST's width, and centre it by mass in 28 x 28."""
-    side, room = FINE * DIGIT_SIDE, [FINE * pixels for pixels in IMAGE_SHAPE]
-    if (scale := side / max(levels.shape)) > 1:
-        levels = cv2.resize(levels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC).clip(0, 1)
-    levels = _with_strokes_of_mnist(levels)
+    side, room = FINE * DIGIT_SIDE, FINE * IMAGE_SHAPE[0]
+    levels = np.pad(resized(levels, side), side // 8)
+    levels = _with_strokes_of_mnist(np.clip(levels / levels.max(), 0, 1))
     x, y, *size = cv2.boundingRect((levels > INK).astype(np.uint8))
-    width, height = (max(1, round(part * side / max(size))) for part in size)
-    levels = cv2.resize(levels[y : y + size[1], x : x + size[0]], (width, height), interpolation=cv2.INTER_AREA)
-    mass = cv2.moments(levels)
-    top = round(min(max(room[0] / 2 - 0.5 - mass["m01"] / mass["m00"], 0), room[0] - height))
-    left = round(min(max(room[1] / 2 - 0.5 - mass["m10"] / mass["m00"], 0), room[1] - width))
-    canvas = np.zeros(room, np.float32)
-    canvas[top : top + height, left : left + width] = levels
+    scale, mass = side / max(size), cv2.moments(levels)
+    centre = np.divide((mass["m10"], mass["m01"]), mass["m00"]) - (x, y)
+    corner = np.clip(room / 2 - scale * centre, 0, room - scale * np.array(size)) - scale * np.array((x, y))
+    canvas = cv2.warpAffine(levels, np.column_stack([scale * np.eye(2), corner]), (room, room))
     pixels = cv2.resize(canvas, IMAGE_SHAPE, interpolation=cv2.INTER_AREA)
     return np.asarray((pixels * (255 / pixels.max())).round(), np.uint8)
 
@@ -163,15 +115,9 @@ def _rendered(levels: Any) -> Grey:
 def _with_strokes_of_mnist(levels: Any) -> Any:
     """Move the outline along its distance transform, so that the strokes have MNIST's width when they are scaled."""
     mask = (levels > 0.5).astype(np.uint8)
-    inside = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     width = max(1, 4 * cv2.mean(inside, mask)[0] - 2)  # the mean distance is a quarter of the width
-    thinner, most = (
-        (width - t * max(mask.shape)) / (2 - 2 * t) for t in (THINNEST / DIGIT_SIDE, THICKEST / DIGIT_SIDE)
-    )
-    if most > 0.5 and 2 * width < min(mask.shape):  # wider ones have no bays
-        ridge = (inside >= cv2.dilate(inside, _SQUARE) - 0.3) & (inside > 1)
-        return cv2.max(np.clip(inside - most, 0, 1), cv2.dilate(ridge.astype(np.float32), _SQUARE))
-    if thinner < -0.5:
-        outside = cv2.distanceTransform(1 - np.pad(mask, int(-thinner) + 2), cv2.DIST_L2, 5)
-        return np.clip(1 - thinner - outside, 0, 1)
-    return levels
+    narrow, wide = ((width - FINE * pixels) / (2 - 2 * pixels / DIGIT_SIDE) for pixels in (THINNEST, THICKEST))
+    if wide > 0.5 and 2 * width < min(cv2.boundingRect(mask)[2:]):  # wider ones have no bays
+        return np.clip(inside - min(wide, inside.max() - 1), 0, 1)
+    return levels if narrow > -0.5 else np.clip(1 - narrow - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5), 0, 1)

@@ -358,3 +358,33 @@ def test_extreme_shapes_are_read(size: tuple[int, int]) -> None:
 def test_stripes_narrower_than_a_sheet_of_paper_are_blank() -> None:
     with pytest.raises(ImageBlank):
         fit(np.tile(np.array([0, 0, 0, 0, 1], np.uint8), (120, 4)))
+
+
+def noise(deviation: float) -> Grey:
+    return np.clip(np.random.default_rng(0).normal(128, deviation, (300, 400)), 0, 255).astype(np.uint8)
+
+
+def gradient(degrees: float) -> Grey:
+    """From black to white in this direction."""
+    y, x = np.mgrid[:300, :400]
+    levels = x * np.cos(np.radians(degrees)) + y * np.sin(np.radians(degrees))
+    return np.asarray((levels - levels.min()) * (255 / np.ptp(levels)), np.uint8)
+
+
+def vignette(strength: float) -> Grey:
+    y, x = np.mgrid[-1:1:300j, -1:1:400j]
+    return np.asarray(240 * (1 - strength * (x**2 + y**2) / 2), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        *(noise(deviation) for deviation in (5, 10, 20, 40)),
+        *(gradient(degrees) for degrees in range(0, 360, 45)),
+        *(vignette(strength) for strength in (0.2, 0.5, 0.9)),
+    ],
+)
+def test_a_picture_without_a_digit_is_blank_or_not_confident(picture: Grey, classifier: Classifier) -> None:
+    with suppress(ImageBlank):
+        fitted = fit(picture)
+        assert fitted.ambiguous or not classifier.predict(fitted.pixels[None]).confident[0]
