@@ -110,7 +110,7 @@ CONTENDERS = {
     },
     PLAIN: Contestant((*COMMON, *UVICORN, "fastapi==0.165.0", MULTIPART), uvicorn("plain_fastapi")),
     "LitServe": Contestant((*COMMON, "litserve==0.2.19", MULTIPART), module("litserve_server")),
-    "BentoML": Contestant((*COMMON, "bentoml==1.4.39", "uvloop==0.23.0", "httptools==0.9.0"), BENTO),
+    "BentoML": Contestant((*COMMON, "bentoml==1.4.40", "uvloop==0.23.0", "httptools==0.9.0"), BENTO),
     "MLServer": Contestant((*COMMON, "mlserver==1.7.1"), module("mlserver_server"), [TENSOR]),
 }
 
