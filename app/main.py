@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from app import __version__
 from app.api.authentication import HEADER
-from app.api.fast_path import add_fast_path
+from app.api.fast_path import FastPath
 from app.api.openapi import HEADERS, REQUEST_ID_HEADER, Api
 from app.api.routes import health, model, pages, predict
 from app.api.v2 import routes as v2
@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     threadpool_limits(1)  # BLAS: the matrices are small
     cv2.setNumThreads(1)  # the images are small
     service = Service(settings, load_tested(settings.weights))
-    app = add_tracing(add_middleware(add_fast_path(create_api(service), service), service))
+    app = add_tracing(add_middleware(FastPath(create_api(service), service), service))
     gc.freeze()  # else a full garbage collection visits permanent objects, which takes 50 ms
     return app
 

@@ -147,21 +147,19 @@ def _plain_parts(body: bytes, boundary: str, maximum: int) -> list[Part]:
 
 
 def _all_parts(body: bytes, boundary: str, maximum: int) -> list[Part] | None:
-    heads: list[MultipartSegment] = []
-    contents: list[bytes] = []
+    parts: list[Part] = []
     try:
         with PushMultipartParser(boundary, max_segment_count=maximum) as parser:
             for event in parser.parse(body):  # for each part: its head, its content if it has any, None
                 if isinstance(event, MultipartSegment):
-                    heads.append(event)
-                    contents.append(b"")
+                    parts.append(Part(event.name, event.filename, b""))
                 elif event:
-                    contents[-1] += event
+                    parts[-1] = parts[-1]._replace(content=event)
     except MultipartError as error:
-        if isinstance(error, ParserLimitReached) and len(heads) == maximum:
+        if isinstance(error, ParserLimitReached) and len(parts) == maximum:
             return None
         raise ImageMissing("The multipart form is truncated or has no boundary. Send all of it.") from error
-    return [Part(head.name, head.filename, content) for head, content in zip(heads, contents, strict=True)]
+    return parts
 
 
 def _quoted(parts: list[Part]) -> str:

@@ -4,7 +4,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from app.api.fast_path import add_fast_path
+from app.api.fast_path import FastPath
 from app.classifier.weights import DEFAULT_PATH, load
 from app.main import add_middleware, create_api
 from app.service import Service
@@ -37,7 +37,7 @@ def test_same_response(server_client: httpx2.Client, path: str, body: bytes, key
 
 def test_internal_error_has_cors_headers(caplog: pytest.LogCaptureFixture) -> None:
     service = Service(Settings(cors_origins=["https://a.example"], access_log=False), load(DEFAULT_PATH))
-    client = TestClient(add_middleware(add_fast_path(create_api(service), service), service))
+    client = TestClient(add_middleware(FastPath(create_api(service), service), service))
     service.classifier.parameters = ()  # so that the forward pass fails
     headers = {"Origin": "https://a.example", "X-Request-ID": "mine"}
     fast, full = (client.post(f"/predict{query}", content=SEVEN, headers=headers) for query in ("", "?ink=auto"))
