@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,12 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.authentication import authorize
 from app.api.routes.predict import answer_batch, answer_one
-from app.api.v2.routes import INFER_PATHS, answer_inference
+from app.api.v2.routes import INFER_PATHS, answer_inference, names
 from app.problem_details import HANDLERS, refuse
 from app.service import Service
-
-Answer: TypeAlias = Callable[[Request, bool], Awaitable[Response]]
-"""Function that makes the response to a request, with `fit` as its second argument."""
 
 FITS = {b"": False, b"fit=false": False, b"fit=true": True}
 """Query strings of the fast path, with their value of `fit`."""
@@ -27,13 +23,12 @@ class FastPath:
 
     def __init__(self, api: ASGIApp, service: Service) -> None:
         self._api, self._key = api, service.settings.api_key
-        names = {"model": service.metadata.name, "version": service.metadata.version}
-        answers: dict[str, Answer] = {
+        answers: dict[str, Callable[[Request, bool], Awaitable[Response]]] = {
             "/predict": partial(answer_one, service),
             "/predict/batch": partial(answer_batch, service),
             **dict.fromkeys(INFER_PATHS, lambda request, _: answer_inference(service, request)),
         }
-        self._routes = {path.format(**names): (Route(path, api), answer) for path, answer in answers.items()}
+        self._routes = {path.format(**names(service)): (Route(path, api), answer) for path, answer in answers.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route, answer = self._routes.get(scope.get("path", ""), (None, None))

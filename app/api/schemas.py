@@ -1,8 +1,7 @@
 """The response documents."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, TypeAlias
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -13,10 +12,6 @@ from app.problem_details import ProblemDocument
 
 PROBABILITY_DECIMALS = 6
 """Number of decimals in responses: float32 has about seven below 1, and the last one is rounding error."""
-
-
-Images: TypeAlias = Sequence[DigitImage | ProblemDocument]
-"""The images of a batch, or the problems with them."""
 
 
 class CropInfo(BaseModel):
@@ -86,15 +81,15 @@ def prediction_response(prediction: Prediction, image: DigitImage, metadata: Met
 
 
 def batch_response(
-    predictions: Predictions, images: Images, filenames: Sequence[str | None], metadata: Metadata
+    predictions: Predictions, images: list[DigitImage | ProblemDocument], names: list[str | None], metadata: Metadata
 ) -> dict[str, Any]:
     """Make a `BatchResponse`. The predictions are those of the images that were read."""
     remaining = predictions.each()
     entries = []
-    for index, (image, filename) in enumerate(zip(images, filenames, strict=True)):
+    for index, (image, name) in enumerate(zip(images, names, strict=True)):
         problem = image.model_dump() if isinstance(image, ProblemDocument) else None
         prediction = None if isinstance(image, ProblemDocument) else prediction_fields(next(remaining), image)
-        entries.append({"index": index, "filename": filename, "prediction": prediction, "problem": problem})
+        entries.append({"index": index, "filename": name, "prediction": prediction, "problem": problem})
     return {"predictions": entries, "model": model_info(metadata)}
 
 

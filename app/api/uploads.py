@@ -31,10 +31,10 @@ OTHER_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"
 
 
 _PLAIN_HEAD = re.compile(
-    rb'\r\nContent-Disposition: form-data; name="(\w{1,40})"(?:; filename="([ !#$&-[\]-~]{0,255})")?\r\n'
-    rb"(?:Content-Type: [\w/.+-]{1,100}\r\n)?\r\n"
+    rb'\r\nContent-Disposition: form-data; name="(\w{1,40})"; filename="([ !#$&-[\]-~]{0,255})"\r\n'
+    rb"Content-Type: [\w/.+-]{1,100}\r\n\r\n"
 )
-"""Head of a part as most clients send it: two headers, ASCII, no escapes"""
+"""Head of a file as most clients send it, in ASCII and without escapes"""
 
 
 class Part(NamedTuple):
@@ -130,20 +130,14 @@ def _parse_form(body: bytes, boundary: str, maximum: int) -> list[Part] | None:
 
 
 def _plain_parts(body: bytes, boundary: str, maximum: int) -> list[Part]:
-    """Parse a form whose parts have plain heads, in a fifth of the parser's time; return no parts of any other."""
-    delimiter = b"\r\n--" + boundary.encode()
-    parts: list[Part] = []
-    if not boundary or not body.startswith(delimiter[2:]):
-        return parts
+    """Parse a form of files with plain heads, in a quarter of the library's time; return no parts of any other."""
+    parts, delimiter = list[Part](), b"\r\n--" + boundary.encode()
     position = len(delimiter) - 2
-    while len(parts) < maximum and (head := _PLAIN_HEAD.match(body, position)):
-        if (end := body.find(delimiter, head.end())) < 0:
-            return []
-        name, filename = head.groups()
-        content = body[head.end() : end]
-        parts.append(Part(name.decode(), None if filename is None else filename.decode(), content))
+    while boundary and len(parts) < maximum and (head := _PLAIN_HEAD.match(body, position)):
+        end = body.find(delimiter, head.end())  # if it is missing, the next position is within the head
+        parts.append(Part(head[1].decode(), head[2].decode(), body[head.end() : end]))
         position = end + len(delimiter)
-    return parts if body.startswith(b"--", position) else []
+    return parts if body.startswith(delimiter[2:]) and body.startswith(b"--", position) else []
 
 
 def _all_parts(body: bytes, boundary: str, maximum: int) -> list[Part] | None:

@@ -22,10 +22,6 @@ REFUSAL_SECONDS = 0.2
 """Delay of a refusal for too many requests in flight, so that clients that retry at once leave time for the others."""
 
 
-EXPIRED = "the body's deadline has expired"
-"""Message of the cancellation of a request whose body is too slow"""
-
-
 class Limits:
     """Refuses requests that are too many, and bodies that are too large or too slow.
 
@@ -64,7 +60,7 @@ class Limits:
         for task, deadline in list(self.waiting.items()):
             if deadline <= loop.time():
                 del self.waiting[task]
-                task.cancel(EXPIRED)
+                task.cancel()
         self.timer = loop.call_at(min(self.waiting.values()), self.watch) if self.waiting else None
 
 
@@ -89,9 +85,9 @@ class _Body:
             self._limits.watch()
         try:
             message = await self._receive()
-        except asyncio.CancelledError as error:
-            if error.args != (EXPIRED,):
-                raise
+        except asyncio.CancelledError:
+            if task in self._limits.waiting:
+                raise  # for another reason
             task.uncancel()
             seconds = f"{self._limits.body_timeout_seconds:g} seconds"
             raise BodyTimeout(f"The body did not arrive within {seconds}. Send it faster, or a smaller file.") from None

@@ -79,10 +79,9 @@ class Observability:
         route = getattr(scope.get("route"), "path", "none")
         self._metrics.request(method, route, status).observe(seconds)
         if self._access_log:
-            client = scope.get("client")
             self._access_log.write(
                 request_id=request_id,
-                client=client[0] if client else None,
+                client=(scope.get("client") or [None])[0],
                 method=scope["method"],
                 path=scope["path"],
                 status=status,

@@ -71,7 +71,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
     # FastAPI's own description of path parameters would include a 422 response.
     parameters = [
         {"name": part, "in": "path", "required": True, "schema": {"type": "string", "enum": [value]}}
-        for part, value in _names(service).items()
+        for part, value in names(service).items()
         if f"{{{part}}}" in prefix
     ]
     metadata = schemas.ModelMetadata(name=name, versions=[version])
@@ -101,7 +101,7 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
 
     @router.post(
         "/infer",
-        dependencies=guarded,
+        dependencies=[*guarded, *known],
         response_model=schemas.InferenceResponse,
         responses=problem_responses(prefix, *INFERENCE_ERRORS) | {200: response},
         openapi_extra={"requestBody": request_body, "parameters": [*parameters, HEADER_LENGTH_PARAMETER]},
@@ -118,15 +118,14 @@ def _model_router(service: Service, prefix: str) -> APIRouter:
 
 async def check_model(service: Service, request: Request) -> None:
     """Raise UnknownModel if the path names another model or version."""
-    known = _names(service)
+    known = names(service)
     for part, sent in request.path_params.items():
         if sent != known[part]:
             raise errors.UnknownModel(f"There is no {part} {sent!r}. Use {known[part]}.")
 
 
 async def answer_inference(service: Service, request: Request) -> Response:
-    """Classify the images of an inference request. Raises UnknownModel, InvalidInference and `read_body`'s errors."""
-    await check_model(service, request)
+    """Classify the images of an inference request. Raises InvalidInference and `read_body`'s errors."""
     sent = await read_body(request)
     header_length = request.headers.get(HEADER_LENGTH)
     size = len(sent) if header_length is None else len(sent) // INLINE_BINARY
@@ -138,7 +137,8 @@ async def answer_inference(service: Service, request: Request) -> Response:
     return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})
 
 
-def _names(service: Service) -> dict[str, str]:
+def names(service: Service) -> dict[str, str]:
+    """Return the values of the path parameters."""
     return {"model": service.metadata.name, "version": service.metadata.version}
 
 
