@@ -1,6 +1,5 @@
 """Reading uploads: fields of a multipart form, or the request body itself."""
 
-import re
 from typing import Any, NamedTuple
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
@@ -28,13 +27,6 @@ FORMATS = tuple(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif"
 
 OTHER_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
 """Content types that are not for images. The body may still be an image: curl sends the second type by default."""
-
-
-_PLAIN_HEAD = re.compile(
-    rb'\r\nContent-Disposition: form-data; name="(\w{1,40})"; filename="([ !#$&-[\]-~]{0,255})"\r\n'
-    rb"Content-Type: [\w/.+-]{1,100}\r\n\r\n"
-)
-"""Head of a file as most clients send it, in ASCII and without escapes"""
 
 
 class Part(NamedTuple):
@@ -122,25 +114,6 @@ def _parse_form(body: bytes, boundary: str, maximum: int) -> list[Part] | None:
 
     Raises InvalidParameter if a field belongs in the query, ImageMissing if the form cannot be parsed.
     """
-    parts = _plain_parts(body, boundary, maximum) or _all_parts(body, boundary, maximum)
-    for part in parts or ():
-        if part.name in QUERY_PARAMETERS:
-            raise InvalidParameter(f'"{part.name}" is a form field. Send it in the URL: ?{part.name}=VALUE.')
-    return parts
-
-
-def _plain_parts(body: bytes, boundary: str, maximum: int) -> list[Part]:
-    """Parse a form of files with plain heads, in a quarter of the library's time; return no parts of any other."""
-    parts, delimiter = list[Part](), b"\r\n--" + boundary.encode()
-    position = len(delimiter) - 2
-    while boundary and len(parts) < maximum and (head := _PLAIN_HEAD.match(body, position)):
-        end = body.find(delimiter, head.end())  # if it is missing, the next position is within the head
-        parts.append(Part(head[1].decode(), head[2].decode(), body[head.end() : end]))
-        position = end + len(delimiter)
-    return parts if body.startswith(delimiter[2:]) and body.startswith(b"--", position) else []
-
-
-def _all_parts(body: bytes, boundary: str, maximum: int) -> list[Part] | None:
     parts: list[Part] = []
     try:
         with PushMultipartParser(boundary, max_segment_count=maximum) as parser:
@@ -153,6 +126,9 @@ def _all_parts(body: bytes, boundary: str, maximum: int) -> list[Part] | None:
         if isinstance(error, ParserLimitReached) and len(parts) == maximum:
             return None
         raise ImageMissing("The multipart form is truncated or has no boundary. Send all of it.") from error
+    for part in parts:
+        if part.name in QUERY_PARAMETERS:
+            raise InvalidParameter(f'"{part.name}" is a form field. Send it in the URL: ?{part.name}=VALUE.')
     return parts
 
 

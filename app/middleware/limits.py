@@ -22,6 +22,10 @@ REFUSAL_SECONDS = 0.2
 """Delay of a refusal for too many requests in flight, so that clients that retry at once leave time for the others."""
 
 
+EXPIRED = "the body's deadline has expired"
+"""Message of the cancellation of a request whose body is too slow"""
+
+
 class Limits:
     """Refuses requests that are too many, and bodies that are too large or too slow.
 
@@ -36,8 +40,6 @@ class Limits:
         self._max_in_flight = max_in_flight
         self._in_flight = 0
         self.bytes_in_memory = 0
-        self.waiting: dict[asyncio.Task[Any], float] = {}
-        self.timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,15 +56,6 @@ class Limits:
             self._in_flight -= 1
             self.bytes_in_memory -= body.received
 
-    def watch(self) -> None:
-        """Cancel the tasks in `waiting` at their deadlines. All share one timer: one for each takes longer."""
-        loop = asyncio.get_running_loop()
-        for task, deadline in list(self.waiting.items()):
-            if deadline <= loop.time():
-                del self.waiting[task]
-                task.cancel()
-        self.timer = loop.call_at(min(self.waiting.values()), self.watch) if self.waiting else None
-
 
 class _Body:
     """The body of one request, as it arrives."""
@@ -70,7 +63,8 @@ class _Body:
     def __init__(self, limits: Limits, scope: Scope, receive: Receive) -> None:
         self._limits, self._receive = limits, receive
         self._size = int(dict(scope["headers"]).get(b"content-length", 0))
-        self._deadline = asyncio.get_running_loop().time() + limits.body_timeout_seconds
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + limits.body_timeout_seconds
         self._complete = False
         self.received = 0
 
@@ -80,19 +74,17 @@ class _Body:
             return await self._receive()
         self._check()
         task: Any = asyncio.current_task()
-        self._limits.waiting[task] = self._deadline
-        if self._limits.timer is None:
-            self._limits.watch()
+        expiry = self._loop.call_at(self._deadline, task.cancel, EXPIRED)  # asyncio.timeout_at takes four times as long
         try:
             message = await self._receive()
-        except asyncio.CancelledError:
-            if task in self._limits.waiting:
-                raise  # for another reason
+        except asyncio.CancelledError as error:
+            if error.args != (EXPIRED,):
+                raise
             task.uncancel()
             seconds = f"{self._limits.body_timeout_seconds:g} seconds"
             raise BodyTimeout(f"The body did not arrive within {seconds}. Send it faster, or a smaller file.") from None
         finally:
-            self._limits.waiting.pop(task, None)
+            expiry.cancel()
         size = len(message.get("body", b""))
         self.received += size
         self._limits.bytes_in_memory += size

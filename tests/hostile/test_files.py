@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from itertools import product
 
 import httpx2
 import pytest
@@ -12,8 +11,7 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.types import Message
 
-from app.api.uploads import Part, read_batch
-from app.errors import Problem
+from app.api.uploads import read_batch
 from app.preprocessing.decode import DigitImage, read_digit
 from tests.conftest import encode
 from tests.hostile import PLENTY, problem_or_success
@@ -87,39 +85,23 @@ def test_fit_of_random_images(width: int, height: int, mode: str, data: st.DataO
 
 
 PIECES = [
-    *(b"--", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"x", b": ", b"; ", b'"', b"=", b"\0", b"\xff", b"%22", b"\\"),
-    *(b"Content-Disposition", b"form-data", b'name="files"', b"name=files", b"filename*=utf-8''a", b'; filename="'),
+    *(b"--", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"x", b": ", b"; ", b'"', b"=", b"\0", b"\xff"),
+    *(b"Content-Disposition", b"form-data", b'name="files"', b"name=files", b"filename*=utf-8''a"),
 ]
-HEADS = [
-    b'\r\nContent-Disposition: form-data; name="%s"%s\r\n%s\r\n' % parts
-    for parts in product(
-        (b"files", b"a"), (b"", b'; filename=""', b'; filename="a.png"'), (b"", b"Content-Type: image/png\r\n")
-    )
-]
-
-
-async def read_form(body: bytes, boundary: str) -> list[Part] | str:
-    """Return the parts, or the problem's detail."""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body}
-
-    content_type = f"multipart/form-data; boundary={boundary}".encode()
-    try:
-        return await read_batch(Request({"type": "http", "headers": [(b"content-type", content_type)]}, receive), 5)
-    except Problem as problem:
-        return problem.detail
 
 
 @PLENTY
 @given(st.text("-ab", min_size=1, max_size=8), st.data())
 def test_random_forms(boundary: str, data: st.DataObject) -> None:
-    """A line break before a form does not change it, and `read_batch` leaves such a form to the library."""
-    delimiter = b"\r\n--" + boundary.encode()
-    piece = st.sampled_from([delimiter, *PIECES]) | st.binary(max_size=9)
-    part = st.tuples(st.sampled_from(HEADS), piece, st.just(delimiter)).map(b"".join)
-    parts = data.draw(st.lists(part, max_size=24) | st.lists(part | piece, max_size=24))
-    body = delimiter[2:] + b"".join(parts) + data.draw(st.sampled_from([b"--\r\n", b"--", b""]))
-    answer = asyncio.run(read_form(body, boundary))
-    assert answer == asyncio.run(read_form(b"\r\n" + body, boundary))
-    assert isinstance(answer, str) or 1 <= len(answer) <= 5
+    pieces = st.sampled_from([b"--" + boundary.encode(), *PIECES]) | st.binary(max_size=9)
+    body = b"".join(data.draw(st.lists(pieces, max_size=40)))
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body}
+
+    content_type = f"multipart/form-data; boundary={boundary}".encode()
+    request = Request({"type": "http", "headers": [(b"content-type", content_type)]}, receive)
+    with problem_or_success():
+        images = asyncio.run(read_batch(request, 5))
+        assert 1 <= len(images) <= 5
+        assert all(isinstance(image.content, bytes) for image in images)
