@@ -81,9 +81,10 @@ def test_entry_points(tmp_path: Path, program: tuple[str, ...], workers: int) ->
 
 
 def test_help_version_and_unknown_option() -> None:
-    text = " ".join(run("--help").stdout.split())
+    text = " ".join(run("--help", COLUMNS="200").stdout.split())
     for option in ("--host HOST", "--cors-origins URL,URL", "--http h11|httptools", "--access-log [true|false]"):
         assert option in text
+    assert "(default: weights/three-or-seven.safetensors)" in text
     assert text.count("(default: none)") == 2
     assert not re.search(r"SecretStr|null|None|list\[|True", text)
     assert run("--version").stdout == f"{__version__}\n"
