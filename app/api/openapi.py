@@ -1,4 +1,4 @@
-"""The OpenAPI schema: its route, and headers, errors and examples in addition to the models."""
+"""The OpenAPI schema: its route, and descriptions of headers, errors and examples."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -28,7 +28,7 @@ Responses: TypeAlias = dict[int | str, dict[str, Any]]
 REQUEST_ID_HEADER = "X-Request-ID"
 
 SAMPLE = Path(__file__).parents[1] / "static" / "samples" / "7.png"
-"""Image of the examples."""
+"""Image from which the examples are made."""
 
 
 def _header(description: str, example: str, required: bool = False) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Api(FastAPI):
 
 
 def shown(answer: Any) -> dict[str, Any]:
-    """Describe a response by an example."""
+    """Make the description of a response from an example."""
     document = answer.model_dump() if isinstance(answer, BaseModel) else answer
     return {"content": {"application/json": {"example": document}}}
 
@@ -105,7 +105,7 @@ def sample() -> DigitImage:
 
 @cache
 def inlined(model: type[BaseModel]) -> dict[str, Any]:
-    """Make the JSON schema of a model, with its references resolved, since OpenAPI has no `$defs` in operations."""
+    """Make the JSON schema of a model without references, since an operation of OpenAPI cannot contain `$defs`."""
     schema = model.model_json_schema()
     parts = schema.pop("$defs", {})
 

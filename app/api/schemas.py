@@ -12,11 +12,10 @@ from app.preprocessing.decode import DigitImage
 from app.problem_details import ProblemDocument
 
 PROBABILITY_DECIMALS = 6
-"""Number of decimals in responses: float32 has about seven below 1, and the last one is rounding error."""
-
+"""Number of decimals of a probability. float32 has about seven; the last one is rounding error."""
 
 Images: TypeAlias = Sequence[DigitImage | ProblemDocument]
-"""The images of a batch, or the problems with them."""
+"""The images of a batch. In place of an invalid image stands its problem document."""
 
 
 class CropInfo(BaseModel):
@@ -74,21 +73,21 @@ class BatchEntry(BaseModel):
 
 
 class BatchResponse(BaseModel):
-    """The predictions, in the order of the images. An unreadable image does not affect the others."""
+    """The predictions, in the order of the images. An invalid image does not affect the others."""
 
     predictions: list[BatchEntry]
     model: ModelInfo
 
 
 def prediction_response(prediction: Prediction, image: DigitImage, metadata: Metadata) -> dict[str, Any]:
-    """Make a `PredictionResponse`, unvalidated: validation takes as long as decoding the image."""
+    """Make a `PredictionResponse` as a dictionary. Validation would take as long as the decoding of the image."""
     return prediction_fields(prediction, image) | {"model": model_info(metadata)}
 
 
 def batch_response(
     predictions: Predictions, images: Images, filenames: Sequence[str | None], metadata: Metadata
 ) -> dict[str, Any]:
-    """Make a `BatchResponse`. The predictions are those of the images that were read."""
+    """Make a `BatchResponse` as a dictionary. `predictions` has one prediction for each valid image."""
     remaining = predictions.each()
     entries = []
     for index, (image, filename) in enumerate(zip(images, filenames, strict=True)):

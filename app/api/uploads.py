@@ -13,10 +13,10 @@ FIELD = "file"
 BATCH_FIELD = "files"
 
 QUERY_PARAMETERS = frozenset({"fit", "ink", "colors"})
-"""Names that are refused as form fields."""
+"""Names of query parameters. Form fields with these names are refused."""
 
 MAX_PARTS = 16
-"""Maximum number of parts of a form, in addition to the images of a batch: each takes time to parse."""
+"""Maximum number of parts of a form, not counting the images of a batch. Each part takes time to parse."""
 
 MAX_NAME_LENGTH = 40
 """Maximum number of characters of a field name in an error."""
@@ -26,7 +26,7 @@ BINARY = {"type": "string", "format": "binary"}
 FORMATS = tuple(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif"))
 
 OTHER_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
-"""Content types that are not for images. The body may still be an image: curl sends the second type by default."""
+"""Content types of other content. The body may still be an image: curl sends the second type by default."""
 
 
 class Upload(NamedTuple):
@@ -37,7 +37,7 @@ class Upload(NamedTuple):
 
 
 def upload_body(field: str, content: dict[str, Any], *bare: str) -> dict[str, Any]:
-    """Describe a request body: a form with one field, or the content itself with one of the types `bare`."""
+    """Describe a request body: a form with one field, or the content itself with a Content-Type of `bare`."""
     form = {"schema": {"type": "object", "required": [field], "properties": {field: content}}}
     bodies = {kind: {"schema": content} for kind in bare}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": form} | bodies}}
@@ -97,19 +97,19 @@ async def read_batch(request: Request, max_batch: int) -> list[Upload]:
 
 
 def other_type(headers: Headers) -> str | None:
-    """Return the Content-Type if it is not one for images."""
+    """Return the Content-Type if it is one of `OTHER_TYPES`, or else None."""
     content_type, _ = parse_options_header(headers.get("content-type", ""))
     return content_type if content_type in OTHER_TYPES else None
 
 
 def _boundary(headers: Headers) -> str | None:
-    """Return the boundary of a form; None if the body is not a form."""
+    """Return the boundary of a form, or None if the body is not a form."""
     content_type, options = parse_options_header(headers.get("content-type", ""))
     return options.get("boundary", "") if content_type == "multipart/form-data" else None
 
 
 def _parse_form(body: bytes, boundary: str, maximum: int) -> list[tuple[MultipartSegment, bytes]] | None:
-    """Return the head and the content of each part; None if there are more than the maximum.
+    """Return the head and the content of each part, or None if there are more parts than the maximum.
 
     Raises InvalidParameter if a field belongs in the query, ImageMissing if the form cannot be parsed.
     """
@@ -134,5 +134,5 @@ def _parse_form(body: bytes, boundary: str, maximum: int) -> list[tuple[Multipar
 
 
 def _quoted(parts: list[tuple[MultipartSegment, bytes]]) -> str:
-    """Quote the names of fields for an error."""
+    """Format the names of the fields for an error."""
     return ", ".join(f'"{head.name[:MAX_NAME_LENGTH]}"' for head, _ in parts) or "no field"

@@ -32,7 +32,7 @@ INLINE_BINARY = 64
 HEADER_LENGTH_PARAMETER = {"name": HEADER_LENGTH, "in": "header"} | {
     key: HEADERS[HEADER_LENGTH][key] for key in ("description", "required", "schema")
 }
-"""The header without its example, which would contradict the example of the body."""
+"""Description of the header. It has no example, since the example of the body is JSON only."""
 
 
 def router(service: Service) -> APIRouter:
@@ -46,7 +46,7 @@ def router(service: Service) -> APIRouter:
         responses=problem_responses("/v2", *errors.ROUTE_ERRORS) | {200: shown(server)},
     )
     async def server_metadata() -> schemas.ServerMetadata:
-        """Name the server, its version and the extensions that it supports."""
+        """Return the name, the version and the extensions of the server."""
         return server
 
     @router.get("/v2/health/live", responses={200: shown(schemas.Liveness(live=True))})
@@ -65,10 +65,10 @@ def router(service: Service) -> APIRouter:
 
 
 def _model_router(service: Service, prefix: str) -> APIRouter:
-    """Make the routes of the model with a path prefix. All but `/ready` require the API key."""
+    """Make the routes of the model below a path prefix. All but `/ready` require the API key."""
     router = APIRouter(prefix=prefix, tags=TAGS)
     name, version = service.metadata.name, service.metadata.version
-    # FastAPI's own description of path parameters would include a 422 response.
+    # If FastAPI described the path parameters, it would add a 422 response.
     parameters = [
         {"name": part, "in": "path", "required": True, "schema": {"type": "string", "enum": [value]}}
         for part, value in _names(service).items()
