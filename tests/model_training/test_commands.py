@@ -51,9 +51,10 @@ def test_train_writes_weights_that_say_what_they_are(tmp_path: Path, mnist_folde
 def test_evaluate_writes_nothing_unless_asked(tmp_path: Path, mnist_folder: Path) -> None:
     path = tmp_path / DEFAULT_PATH.name
     path.write_bytes(DEFAULT_PATH.read_bytes())
-    evaluated = run("evaluate", "--mnist", mnist_folder, "--weights", path, *RENDERED)
+    evaluated = run("evaluate", "--mnist", mnist_folder, "--weights", path, *RENDERED, COLUMNS="80")
     metrics = load(DEFAULT_PATH).metadata.metrics["test"]
     assert f"Errors: {metrics['errors']} of 2038, accuracy {metrics['accuracy']:.2%}" in evaluated.stdout
+    assert "│ strokes thickened by 10 pixels │ " in evaluated.stdout
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -82,7 +83,8 @@ def test_the_committed_model_card_is_what_evaluate_gives(tmp_path: Path, mnist_f
 
 
 def test_check_gradients_finds_none_wrong() -> None:
-    checked = run("check-gradients", "--hidden", "9", "5")
+    checked = run("check-gradients", "--hidden", "9", "5", COLUMNS="80")
+    assert "┃ relative error ┃" in checked.stdout
     errors = [float(error) for error in re.findall(r"\d\.\de-\d\d", checked.stdout)]
     assert len(errors) >= 6
     assert max(errors) < 1e-6
