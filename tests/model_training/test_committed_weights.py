@@ -10,9 +10,8 @@ from model_training.trainer import TrainingSettings
 
 
 @pytest.fixture(scope="module")
-def figures(digits: Digits, others: Digits) -> Evaluation:
-    weights = load(DEFAULT_PATH)
-    return evaluate(Classifier(weights.parameters, weights.metadata.threshold), digits, others)
+def figures(classifier: Classifier, digits: Digits, others: Digits) -> Evaluation:
+    return evaluate(classifier, digits, others)
 
 
 def test_promised_quality(figures: Evaluation) -> None:

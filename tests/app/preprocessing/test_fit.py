@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from app.classifier import Classifier
-from app.classifier.weights import DEFAULT_PATH, load
 from app.errors import ImageBlank, ImageSize
 from app.preprocessing.decode import read_digit
 from app.preprocessing.fit import fit
@@ -25,12 +24,6 @@ COUNT = 40
 ROTATED_RIGHT = Image.Exif()
 ROTATED_RIGHT[0x0112] = 6
 """EXIF data of a photo that must be rotated clockwise by 90 degrees to be upright."""
-
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    weights = load(DEFAULT_PATH)
-    return Classifier(weights.parameters, weights.metadata.threshold)
 
 
 @pytest.fixture(scope="module")
