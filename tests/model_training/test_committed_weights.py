@@ -1,4 +1,4 @@
-"""The weights in the repository keep what the README and the model card promise, wherever the tests run."""
+"""The committed weights reach the figures in the README and the model card on every machine."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def figures(classifier: Classifier, digits: Digits, others: Digits) -> Evaluatio
     return evaluate(classifier, digits, others)
 
 
-def test_promised_quality(figures: Evaluation) -> None:
+def test_quality(figures: Evaluation) -> None:
     assert figures.errors <= 2
     assert figures.confident >= 0.985
     assert figures.calibration_error < 0.01
@@ -35,6 +35,6 @@ def test_stored_figures(figures: Evaluation) -> None:
     assert stored["others_sure"] <= 0.003
 
 
-def test_stored_settings_are_those_of_the_default_command() -> None:
+def test_stored_settings_equal_the_defaults() -> None:
     weights = load(DEFAULT_PATH)
     assert weights.metadata.training["settings"] == TrainingSettings().document()
