@@ -55,7 +55,10 @@ class Service:
 
     async def read(self, data: bytes, fit: bool, ink: Ink = "auto") -> DigitImage:
         """Decode an image. Raises the same errors as `read_digit`."""
-        return await self.run(IN_THREAD if fit else len(data), self._read, data, fit, ink)
+        [image] = await self.read_all([data], fit, ink)
+        if isinstance(image, Problem):
+            raise image
+        return image
 
     async def read_all(self, images: Sequence[bytes], fit: bool, ink: Ink = "auto") -> list[DigitImage | Problem]:
         """Decode the images of a batch. In place of an invalid image, return the error of `read_digit`."""
@@ -73,10 +76,6 @@ class Service:
     async def explain(self, image: DigitImage, colors: bool) -> bytes:
         """Draw which pixels are evidence for 3 and for 7, as a PNG: in the thread, since it takes a millisecond."""
         return await self.run(IN_THREAD, explain, self.classifier.parameters, image.pixels, colors)
-
-    def _read(self, data: bytes, fit: bool, ink: Ink) -> DigitImage:
-        with self.metrics.decode.time():
-            return read_digit(data, self.settings.max_image_pixels, fit, ink)
 
     def _read_all(self, images: Sequence[bytes], fit: bool, ink: Ink) -> list[DigitImage | Problem]:
         read: list[DigitImage | Problem] = []
