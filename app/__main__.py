@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from app import __version__
 from app.classifier.weights import DEFAULT_PATH, WeightsError
@@ -33,7 +34,7 @@ def main() -> None:
         _check_address(settings.host, settings.port)
         run(settings)
     except ValidationError as error:
-        sys.exit("\n".join(_explanation(options, str(e["loc"][0]), e["input"], e["msg"]) for e in error.errors()))
+        sys.exit("\n".join(_explanation(options, each) for each in error.errors()))
     except WeightsError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
@@ -60,9 +61,12 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _explanation(options: Mapping[str, str], name: str, value: object, reason: str) -> str:
+def _explanation(options: Mapping[str, str], error: ErrorDetails) -> str:
+    """Describe an invalid setting: where it was set, its value and the reason."""
+    name = str(error["loc"][0])
     option, variable = f"option --{name.replace('_', '-')}", f"environment variable {PREFIX}{name.upper()}"
-    return f"The {option if name in options else variable} cannot be {str(value)!r}: {reason}. See --help."
+    reason = "Input should be true or false" if error["type"] == "bool_parsing" else error["msg"]
+    return f"The {option if name in options else variable} cannot be {str(error['input'])!r}: {reason}. See --help."
 
 
 def _check_address(host: str, port: int) -> None:
