@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from fastapi import FastAPI
+from fastapi.openapi.constants import REF_TEMPLATE
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -16,7 +18,7 @@ from starlette.routing import Route
 from starlette.staticfiles import NotModifiedResponse
 
 from app.api.v2.codec import HEADER_LENGTH
-from app.api.v2.schemas import InferenceError
+from app.api.v2.schemas import InferenceError, InferenceRequest
 from app.classifier.pixels import PIXELS
 from app.errors import InternalError, Problem
 from app.preprocessing.decode import DigitImage, read_digit
@@ -45,6 +47,10 @@ HEADERS = {
 """Headers that the schema describes."""
 
 
+MODELS = (ProblemDocument, InferenceError, InferenceRequest)
+"""Models that no route declares, since FastAPI would validate them or describe them with another media type."""
+
+
 class Api(FastAPI):
     """A FastAPI application with summaries from docstrings, and the request id in the description of each response."""
 
@@ -62,6 +68,8 @@ class Api(FastAPI):
         if self.openapi_schema:
             return self.openapi_schema
         schema = super().openapi()
+        _, models = models_json_schema([(model, "validation") for model in MODELS], ref_template=REF_TEMPLATE)
+        schema["components"]["schemas"] |= models["$defs"]
         for operation in (operation for path in schema["paths"].values() for operation in path.values()):
             summary, _, operation["description"] = operation["description"].partition("\n\n")
             operation["summary"] = summary.rstrip(".")
@@ -93,7 +101,7 @@ def _refusal(path: str, kinds: Sequence[type[Problem]]) -> dict[str, Any]:
     return {
         "description": " · ".join(kind.title for kind in kinds),
         "headers": {name: HEADERS[name] for kind in kinds for name in kind.headers if name in HEADERS},
-        "content": {response.media_type: {"schema": inlined(model), "examples": examples}},
+        "content": {response.media_type: {"schema": reference(model), "examples": examples}},
     }
 
 
@@ -103,17 +111,6 @@ def sample() -> DigitImage:
     return read_digit(SAMPLE.read_bytes(), max_pixels=PIXELS)
 
 
-@cache
-def inlined(model: type[BaseModel]) -> dict[str, Any]:
-    """Make the JSON schema of a model without references, since an operation of OpenAPI cannot contain `$defs`."""
-    schema = model.model_json_schema()
-    parts = schema.pop("$defs", {})
-
-    def resolved(node: Any) -> Any:
-        if isinstance(node, dict):
-            if "$ref" in node:
-                return resolved(parts[node["$ref"].rsplit("/", 1)[1]])
-            return {name: resolved(value) for name, value in node.items()}
-        return [resolved(value) for value in node] if isinstance(node, list) else node
-
-    return dict(resolved(schema))
+def reference(model: type[BaseModel]) -> dict[str, str]:
+    """Refer to one of `MODELS`."""
+    return {"$ref": REF_TEMPLATE.format(model=model.__name__)}

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app import __version__, errors
 from app.api.authentication import guard
-from app.api.openapi import HEADERS, inlined, problem_responses, sample, shown
+from app.api.openapi import HEADERS, problem_responses, reference, sample, shown
 from app.api.routes.health import is_ready, readiness
 from app.api.uploads import BINARY, read_body
 from app.api.v2 import schemas
@@ -149,7 +149,7 @@ def _described_inference(service: Service) -> tuple[dict[str, Any], dict[str, An
     tensor = schemas.RequestInput(name=schemas.INPUT, shape=shape, datatype="UINT8", data=data)
     request = schemas.InferenceRequest(inputs=[tensor])
     body, _ = write_inference(request, service.classifier.predict(pixels[None]), service.metadata)
-    described = {"schema": inlined(schemas.InferenceRequest), "example": request.model_dump(exclude_none=True)}
+    described = {"schema": reference(schemas.InferenceRequest), "example": request.model_dump(exclude_none=True)}
     response = shown(json.loads(body)) | {"headers": {HEADER_LENGTH: HEADERS[HEADER_LENGTH]}}
     response["content"]["application/octet-stream"] = {"schema": BINARY}
     content = {"application/json": described, "application/octet-stream": {"schema": BINARY}}
