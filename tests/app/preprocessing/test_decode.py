@@ -35,18 +35,12 @@ def converted(mode: str, ink: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(ink).convert("RGB" if mode == "CMYK" else "L").convert(mode)
 
 
-def test_light_on_dark_is_unchanged(digits: Digits) -> None:
+@pytest.mark.parametrize("dark", [False, True])
+def test_polarity(digits: Digits, dark: bool) -> None:
     for ink in digits.images[:200]:
-        image = read(encode(Image.fromarray(ink)))
+        image = read(encode(Image.fromarray(255 - ink if dark else ink)))
         assert (image.pixels == ink).all()
-        assert (image.format, image.width, image.height, image.inverted) == ("PNG", 28, 28, False)
-
-
-def test_dark_on_light_is_inverted(digits: Digits) -> None:
-    for ink in digits.images[:200]:
-        image = read(encode(Image.fromarray(255 - ink)))
-        assert (image.pixels == ink).all()
-        assert image.inverted
+        assert (image.format, image.width, image.height, image.inverted) == ("PNG", 28, 28, dark)
 
 
 @pytest.mark.parametrize("damage", [b"not deflated", zlib.compress(b"\7" * 29 * 28)])

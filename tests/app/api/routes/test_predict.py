@@ -184,17 +184,6 @@ def test_other_digits_are_not_confident(client: httpx2.Client, others: Digits) -
         assert max(answer["probabilities"].values()) < 0.6
 
 
-def test_fit(client: httpx2.Client, digits: Digits) -> None:
-    paper = Image.new("L", (640, 480), 235)
-    ink = Image.fromarray(255 - digits.only(7).images[0]).resize((120, 120), Image.Resampling.BICUBIC)
-    paper.paste(ink.point(lambda level: level * 235 // 255), (450, 60))
-    answer = client.post("/predict", params={"fit": True}, files={"file": encode(paper)}).json()
-    assert (answer["digit"], answer["confident"]) == (7, True)
-    crop = answer["image"].pop("crop")
-    assert [crop[name] for name in ("x", "y", "width", "height")] == pytest.approx([480, 77, 50, 86], abs=25)
-    assert answer["image"] == {"format": "PNG", "width": 640, "height": 480, "inverted": True, "fitted": True}
-
-
 def test_batch(client: httpx2.Client) -> None:
     files: list[Any] = [("files", ("ä.png", SEVEN)), ("files", b"no image"), ("files", THREE), ("files", b"")]
     response = client.post("/predict/batch", files=files)
