@@ -1,4 +1,4 @@
-"""`python -m model_training` from outside, on the whole of MNIST."""
+"""The command line of `model_training`, on all of MNIST."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from model_training.data import MNIST_SHA256
 from model_training.report import CARD
 
 RENDERED = ["--rendered", "5"]
-SHORT = ["--epochs", "1", "--hidden", "18", "8", *RENDERED]  # of which not all rows of receptive fields are full
+SHORT = ["--epochs", "1", "--hidden", "18", "8", *RENDERED]  # 18 units: the last row of the figure is not full
 
 
 MIRROR = "http://127.0.0.1:9/mine"

@@ -19,7 +19,7 @@ def test_quality(figures: Evaluation) -> None:
     assert figures.confident >= 0.985
     assert figures.calibration_error < 0.01
     assert figures.auroc >= 0.999
-    assert figures.others_sure <= 0.01  # one of these four hundred is already 0.25 %
+    assert figures.others_sure <= 0.01  # a single one of these 400 images is 0.25 %
     assert figures.noise_confidence < 0.6
 
 
