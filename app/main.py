@@ -35,7 +35,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     cv2.setNumThreads(1)  # the images are small
     service = Service(settings, load_tested(settings.weights))
     app = add_tracing(add_middleware(add_fast_path(create_api(service), service), service))
-    gc.freeze()  # full garbage collections then skip the permanent objects, which takes 50 ms less
+    gc.freeze()  # else a full garbage collection visits permanent objects, which takes 50 ms
     return app
 
 

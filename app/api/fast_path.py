@@ -17,10 +17,10 @@ from app.problem_details import HANDLERS, refuse
 from app.service import Service
 
 Answer: TypeAlias = Callable[[Request, bool], Awaitable[Response]]
-"""Function that makes the response to a request. Its second argument is `fit`."""
+"""Function that makes the response to a request, with `fit` as its second argument."""
 
 FITS = {b"": False, b"fit=false": False, b"fit=true": True}
-"""Query strings that the fast path answers, and their value of `fit`."""
+"""Query strings of the fast path, with their value of `fit`."""
 
 
 class FastRoute(Route):
@@ -34,7 +34,7 @@ class FastRoute(Route):
 
 
 class FastEndpoint:
-    """An endpoint as an ASGI application, which saves the wrappers that Starlette puts around functions."""
+    """An endpoint as an ASGI application; Starlette's exception handling for functions takes several wrappers."""
 
     def __init__(self, api_key: SecretStr | None, answer: Answer) -> None:
         self._api_key, self._answer = api_key, answer
@@ -65,7 +65,7 @@ def add_fast_path(api: ASGIApp, service: Service) -> ASGIApp:
 
 
 def head_as_get(app: ASGIApp) -> ASGIApp:
-    """Answer HEAD like GET, which FastAPI's routes do not support. The server omits the body."""
+    """Answer HEAD as GET, which FastAPI's routes do not; the server leaves out the body."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         asked = {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope

@@ -109,7 +109,7 @@ def _boundary(headers: Headers) -> str | None:
 
 
 def _parse_form(body: bytes, boundary: str, maximum: int) -> list[tuple[MultipartSegment, bytes]] | None:
-    """Return the head and the content of each part, or None if there are more parts than the maximum.
+    """Return the head and the content of each part; None if there are more than the maximum.
 
     Raises InvalidParameter if a field belongs in the query, ImageMissing if the form cannot be parsed.
     """
@@ -134,5 +134,5 @@ def _parse_form(body: bytes, boundary: str, maximum: int) -> list[tuple[Multipar
 
 
 def _quoted(parts: list[tuple[MultipartSegment, bytes]]) -> str:
-    """Format the names of the fields for an error."""
+    """Quote the names of fields for an error."""
     return ", ".join(f'"{head.name[:MAX_NAME_LENGTH]}"' for head, _ in parts) or "no field"

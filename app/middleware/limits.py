@@ -21,15 +21,16 @@ LARGEST_BODIES = 8
 REFUSAL_SECONDS = 0.2
 """Delay before a refusal for too many requests in flight. It slows down clients that retry at once."""
 
+
 EXPIRED = "the body's deadline has expired"
-"""Message with which the task of a request is cancelled if its body is too slow."""
+"""Message of the cancellation of a request whose body is too slow"""
 
 
 class Limits:
-    """Refuses too many requests in flight, and bodies that are too large or too slow.
+    """Refuses requests that are too many, and bodies that are too large or too slow.
 
-    If the Content-Length is over the limit, the body is refused unread; a chunked body, as soon as it passes the limit.
-    The server discards what arrives after that.
+    A declared body over the limit is refused unread, a chunked one as soon as it passes the limit. The server
+    discards what still arrives.
     """
 
     def __init__(self, app: ASGIApp, max_body_bytes: int, body_timeout_seconds: float, max_in_flight: int) -> None:
