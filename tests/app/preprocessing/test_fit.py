@@ -194,6 +194,24 @@ def test_thin_and_thick_pens_are_read_right(digit: int, width: int, side: int, c
     assert confident[0]
 
 
+@pytest.mark.parametrize("mark", [False, True])
+@pytest.mark.parametrize("light", [True, False])
+@pytest.mark.parametrize("width", [12, 20, 28])
+def test_a_seven_cropped_to_its_ink_is_read_right(width: int, light: bool, mark: bool, classifier: Classifier) -> None:
+    """A thick pen covers most of the picture and one of its corners; a mark that touches no border is not the digit."""
+    picture = Image.new("L", (300, 300), 0)
+    draw = ImageDraw.Draw(picture)
+    draw.line([(60, 70), (240, 45), (126, 270)], fill=255, width=3 * width, joint="curve")
+    if mark:
+        draw.ellipse((234, 180, 246, 240), fill=255)
+    cropped = picture.crop(picture.getbbox())
+    image = read_digit(encode(cropped if light else ImageOps.invert(cropped)), 10**6, fit=True)
+    digits, _, confident = classifier.predict(image.pixels[None])
+    assert image.inverted is not light
+    assert digits[0] == 7
+    assert confident[0]
+
+
 @pytest.mark.parametrize("digit", [3, 7])
 @pytest.mark.parametrize(("side", "width", "grey"), [(2000, 1, 180), (4000, 2, 180), (7000, 1, 0)])
 def test_a_thin_pen_on_a_large_canvas_is_read_right(
