@@ -17,7 +17,7 @@ COVERED, PASSED, RECTANGULAR = 0.15, 1 / 6, 0.87
 """Minimum share of the edge that a frame covers; length of a digit, of its frame's; area of a sheet, of a rectangle."""
 NEAR, PART, COMPARABLE = 0.1, 0.04, 0.5
 """Maximum gap between a digit's parts, of its length; minimum area of a part; length of a comparable component."""
-DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 4.5, 8
+DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 3.6, 8
 """Pixels of MNIST: its digits' side, its range of stroke widths; fine pixels to one of them."""
 
 

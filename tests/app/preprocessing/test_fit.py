@@ -274,6 +274,14 @@ def test_the_digit_is_scaled_with_its_aspect_and_centred_by_mass() -> None:
     assert not inverted
 
 
+@pytest.mark.parametrize(("thickness", "least", "most"), [(4, 2.2, 2.8), (40, 2.2, 3.8), (80, 3.2, 4.0)])
+def test_strokes_get_the_width_of_mnist(thickness: int, least: float, most: float) -> None:
+    """The upright of an L is measured in its middle."""
+    picture = np.zeros((400, 400), np.uint8)
+    picture[50:350, 80 : 80 + thickness] = picture[350 - thickness : 350, 80:300] = 255
+    assert least <= fit(picture).pixels[12].sum() / 255 <= most
+
+
 def test_what_is_off_the_middle_of_its_own_box_stays_whole() -> None:
     """The mass of a comb is at one side; its teeth must not be cut off."""
     picture = np.zeros((200, 200), np.uint8)
