@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from app.classifier import Classifier
 from app.errors import ImageBlank, ImageSize
@@ -326,6 +326,24 @@ def vignette(strength: float) -> Grey:
     return np.asarray(240 * (1 - strength * (x**2 + y**2) / 2), np.uint8)
 
 
+@pytest.mark.parametrize("mark", [False, True])
+@pytest.mark.parametrize("light", [True, False])
+@pytest.mark.parametrize("width", [12, 20, 28])
+def test_tight_crop_of_a_thick_seven(width: int, light: bool, mark: bool, classifier: Classifier) -> None:
+    """A thick pen covers most of the picture and one of its corners; a mark that touches no border is not the digit."""
+    picture = Image.new("L", (300, 300), 0)
+    draw = ImageDraw.Draw(picture)
+    draw.line([(60, 70), (240, 45), (126, 270)], fill=255, width=3 * width, joint="curve")
+    if mark:
+        draw.ellipse((234, 180, 246, 240), fill=255)
+    cropped = picture.crop(picture.getbbox())
+    image = read_digit(encode(cropped if light else ImageOps.invert(cropped)), 10**6, fit=True)
+    digits, _, confident = classifier.predict(image.pixels[None])
+    assert image.inverted is not light
+    assert digits[0] == 7
+    assert confident[0]
+
+
 @pytest.mark.parametrize(
     "picture",
     [
@@ -338,3 +356,11 @@ def test_images_without_a_digit(picture: Grey, classifier: Classifier) -> None:
     with suppress(ImageBlank):
         fitted = fit(picture)
         assert fitted.ambiguous or not classifier.predict(fitted.pixels[None]).confident[0]
+
+
+@pytest.mark.parametrize(("thickness", "least", "most"), [(4, 2.2, 2.8), (40, 2.2, 3.8), (80, 3.2, 4.0)])
+def test_stroke_width(thickness: int, least: float, most: float) -> None:
+    """The upright of an L is measured in its middle."""
+    picture = np.zeros((400, 400), np.uint8)
+    picture[50:350, 80 : 80 + thickness] = picture[350 - thickness : 350, 80:300] = 255
+    assert least <= fit(picture).pixels[12].sum() / 255 <= most
