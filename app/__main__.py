@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from app import __version__
-from app.classifier.weights import WeightsError
+from app.classifier.weights import DEFAULT_PATH, WeightsError
 from app.server.run import run
 from app.settings import PREFIX, Settings
 
 METAVARS = {"host": "HOST", "weights": "FILE", "api_key": "KEY", "cors_origins": "URL,URL", "access_log": "true|false"}
-"""Placeholders in the help of settings that are neither numbers nor choices."""
+"""Placeholders in the help, for settings that are neither numbers nor choices."""
+
+SIGHUP_IGNORED = "SIGHUP is ignored: it reloads the weights only with two or more workers; see --workers."
 
 
 def main() -> None:
@@ -25,13 +28,13 @@ def main() -> None:
     # uvicorn raises the signal again after its shutdown; by default that would end the process with an error.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if hasattr(signal, "SIGHUP"):  # not on Windows; with several workers the supervisor handles it
-        signal.signal(signal.SIGHUP, lambda *_: print("SIGHUP replaces workers; see --workers.", file=sys.stderr))  # noqa: T201
+        signal.signal(signal.SIGHUP, lambda *_: print(SIGHUP_IGNORED, file=sys.stderr))  # noqa: T201
     try:
         settings = Settings(**options)
         _check_address(settings.host, settings.port)
         run(settings)
     except ValidationError as error:
-        sys.exit("\n".join(_explanation(options, str(e["loc"][0]), e["input"], e["msg"]) for e in error.errors()))
+        sys.exit("\n".join(_explanation(options, each) for each in error.errors()))
     except WeightsError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
@@ -43,22 +46,27 @@ def _parser() -> ArgumentParser:
     text = Settings.__doc__
     parser = ArgumentParser("three-or-seven", description=text, argument_default=SUPPRESS, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=__version__, help="print the version and exit")
+    names = {"None": "none", "[]": "none", "True": "true", str(DEFAULT_PATH): f"weights/{DEFAULT_PATH.name}"}
     for name, field in Settings.model_fields.items():
         option = name.replace("_", "-")
-        default = {"None": "none", "[]": "none", "True": "true"}.get(str(field.default), field.default)
+        default = names.get(str(field.default), field.default)
         text = f"{field.description} (default: {default})"
         number = "SECONDS" if name.endswith("_seconds") else "NUMBER"
         metavar = METAVARS.get(name) or "|".join(get_args(field.annotation)) or number
         flag: dict[str, Any] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
         parser.add_argument(f"--{option}", dest=name, metavar=metavar, help=text, **flag)
         if flag:
-            parser.add_argument(f"--no-{option}", dest=name, action="store_const", const="false", help="same as false")
+            text = f"same as --{option} false"
+            parser.add_argument(f"--no-{option}", dest=name, action="store_const", const="false", help=text)
     return parser
 
 
-def _explanation(options: Mapping[str, str], name: str, value: object, reason: str) -> str:
+def _explanation(options: Mapping[str, str], error: ErrorDetails) -> str:
+    """Describe an invalid setting: where it was set, its value and the reason."""
+    name = str(error["loc"][0])
     option, variable = f"option --{name.replace('_', '-')}", f"environment variable {PREFIX}{name.upper()}"
-    return f"The {option if name in options else variable} cannot be {str(value)!r}: {reason}. See --help."
+    reason = "Input should be true or false" if error["type"] == "bool_parsing" else error["msg"]
+    return f"The {option if name in options else variable} cannot be {str(error['input'])!r}: {reason}. See --help."
 
 
 def _check_address(host: str, port: int) -> None:

@@ -1,4 +1,4 @@
-"""The exceptions that end a request. `app.problem_details` makes responses of them.
+"""The exceptions that end a request. `app.problem_details` converts them to responses.
 
 Problem
 ├── 400 InvalidInference
@@ -129,4 +129,4 @@ ROUTE_ERRORS = (Unauthorized, Overloaded)
 BODY_ERRORS = (BodyTimeout, BodyTooLarge, ContentEncoding)
 """Errors of routes that read a body."""
 IMAGE_ERRORS = (ImageTooLarge, ImageFormat, ImageUnreadable, ImageSize, ImageBlank)
-"""Errors of an uploaded image."""
+"""Errors in an uploaded image."""

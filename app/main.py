@@ -57,7 +57,7 @@ def create_api(service: Service) -> FastAPI:
 
 
 def add_middleware(app: ASGIApp, service: Service) -> ASGIApp:
-    """Wrap the application in the middleware of all requests, from the inside out."""
+    """Wrap the application in the middleware, innermost first."""
     settings = service.settings
     app = Limits(app, settings.max_body_bytes, settings.body_timeout_seconds, settings.max_in_flight)
     if settings.cors_origins:

@@ -15,12 +15,13 @@ from app.classifier.pixels import DIGITS
 from app.classifier.weights import Weights
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-"""Histogram buckets, from the time of one forward pass to that of a photo in a queue."""
+"""Histogram buckets of durations: from one forward pass to a photo that waits for others."""
 
 CONFIDENCE = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99, 0.999)
+"""Histogram buckets of the likelier digit's probability."""
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""Environment variable with the folder in which workers share metrics; prometheus_client reads it on import."""
+"""Environment variable: the folder in which workers share metrics. prometheus_client reads it on import."""
 
 
 class Metrics:
@@ -36,7 +37,7 @@ class Metrics:
             buckets=SECONDS,
         )
         self.request = cache(lambda method, route, status: requests.labels(method, route, str(status)))
-        """Return the histogram of requests with these labels, which have few values."""
+        """Return the histogram of requests with these labels. Few values are possible, so the cache stays small."""
         self.in_flight = gauge("http_requests_in_flight", "Requests in flight", multiprocess_mode="livesum")
         labels = ["digit", "confident"]
         predictions = Counter("predictions", "Images classified", labels, registry=self._registry)
@@ -44,7 +45,7 @@ class Metrics:
             (digit, confident): predictions.labels(str(digit), str(confident).lower())
             for digit, confident in product(DIGITS, (False, True))
         }
-        description = "Probability of the likelier digit; a drift of its distribution means that the images changed"
+        description = "Probability of the likelier digit. If its distribution changes, the images have changed"
         self._confidence = histogram("prediction_confidence", description, buckets=CONFIDENCE)
         self.decode = histogram("image_decode_seconds", "Time to decode the images of a request", buckets=SECONDS)
         self.forward = histogram("forward_seconds", "Time of a forward pass", buckets=SECONDS)

@@ -21,8 +21,8 @@ REQUEST_ID = "5b14b2ee63c14c8eae0d1ad3c8a6a5d3"
 class ProblemDocument(BaseModel):
     """A problem with a request (RFC 9457)."""
 
-    type: str = Field(description="path of a page that explains the type", examples=["/problems/image-missing"])
-    title: str = Field(description="summary of the type", examples=["The request holds no image"])
+    type: str = Field(description="path of a page that explains it", examples=["/problems/image-missing"])
+    title: str = Field(description="short description of the type", examples=["The request holds no image"])
     status: int = Field(description="HTTP status code", examples=[422])
     detail: str = Field(description="what was wrong and what to do", examples=["The file is empty. Send an image."])
     instance: str = Field(description="path of the request", examples=["/predict"])
@@ -80,9 +80,9 @@ def as_problem(request: Request, error: Exception) -> Problem:
 
 
 def _explanation(error: Mapping[str, Any]) -> str:
-    """Describe one of Pydantic's validation errors: what was received and what is allowed."""
+    """Describe a validation error of Pydantic: what was received and what is allowed."""
     place, *names = error["loc"]
-    if not names:  # of a model validator, such as `Options`
+    if not names:  # the error of a model validator, such as that of `Options`
         return f"{error['msg']}."
     expected = "true or false" if error["type"] == "bool_parsing" else error.get("ctx", {}).get("expected")
     advice = f"Send {expected}" if expected else error["msg"]
@@ -95,7 +95,7 @@ def is_inference_path(path: str) -> bool:
 
 
 def problem_document(problem: Problem, instance: str, request_id: str) -> ProblemDocument:
-    """Make the document of a problem with a request to the path `instance`."""
+    """Make the problem document. `instance` is the path of the request."""
     return ProblemDocument(
         type=f"/problems/{problem.code}",
         title=problem.title,

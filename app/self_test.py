@@ -1,4 +1,4 @@
-"""The self-test: images that new weights must classify correctly."""
+"""The self-test: new weights must classify 16 test images correctly."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from app.classifier.pixels import DIGITS, IMAGE_SHAPE
 from app.classifier.weights import Weights, WeightsError, load
 
 IMAGES = Path(__file__).with_suffix(".png")
-"""Test images of MNIST in one column, chosen by `tests/data/make.py`."""
+"""PNG with 16 test images of MNIST, one below the other, which `tests/data/make.py` writes."""
 
 LABELS = np.array([3, 3, 3, 3, 7, 7, 7, 7, 0, 1, 2, 4, 5, 6, 8, 9])
-"""The digits in these images."""
+"""The digits in these images, from top to bottom."""
 
 MAX_WRONG = 3
-"""Maximum number of threes and sevens that are not confident, and of other digits that are: fewer than half."""
+"""Maximum number of the 8 threes and sevens that are not confident, and of the 8 other digits that are confident."""
 
 
 def load_tested(path: Path) -> Weights:

@@ -22,20 +22,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 INLINE_BYTES = 4 * 1024
-"""Maximum number of bytes that are processed in the event loop. Files of 28 x 28 pixels are smaller."""
+"""Maximum number of bytes that are processed in the event loop. Files of 28 x 28 pixels are smaller than that."""
 
 IN_THREAD = INLINE_BYTES + 1
-"""Size of work that always runs in the thread."""
+"""Size for `Service.run` of work that always runs in the thread."""
 
-INLINE_IMAGES = 16
-"""Number of bytes of pixels that are classified in the time of decoding one byte of a file."""
+PIXELS_PER_BYTE = 16
+"""Number of pixels that are classified in the time in which one byte of a file is decoded."""
 
 
 class Service:
     """The classifier with its settings, its metrics and a thread for long tasks.
 
-    There is one such thread: a second one would delay small requests, which wait for the interpreter's lock, and need
-    memory for a second large image.
+    There is only one thread. A second one would delay small requests, which wait for the interpreter's lock, and would
+    need memory for a second large image.
     """
 
     def __init__(self, settings: Settings, weights: Weights) -> None:
@@ -48,35 +48,34 @@ class Service:
         self._slow = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slow")
 
     async def run(self, size: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function: in the event loop, or in the thread if it has more than `INLINE_BYTES` to process."""
+        """Call a function in the event loop, or in the thread if `size` is more than `INLINE_BYTES`."""
         if size <= INLINE_BYTES:
             return function(*args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._slow, lambda: function(*args, **kwargs))
 
     async def read(self, data: bytes, fit: bool, ink: Ink = "auto") -> DigitImage:
         """Decode an image. Raises the same errors as `read_digit`."""
-        return await self.run(IN_THREAD if fit else len(data), self._read, data, fit, ink)
+        [image] = await self.read_all([data], fit, ink)
+        if isinstance(image, Problem):
+            raise image
+        return image
 
     async def read_all(self, images: Sequence[bytes], fit: bool, ink: Ink = "auto") -> list[DigitImage | Problem]:
-        """Decode the images of a request, each to an image or to the error of `read_digit`."""
+        """Decode the images of a batch. In place of an invalid image, return the error of `read_digit`."""
         size = IN_THREAD if fit else sum(map(len, images))  # a small file may hold a large image to be fitted
         return await self.run(size, self._read_all, images, fit, ink)
 
     async def classify_one(self, image: DigitImage) -> Prediction:
-        """Classify an image, in one forward pass with those of concurrent requests."""
+        """Classify an image, in a forward pass that concurrent requests share."""
         return await self._microbatch.classify(image.pixels)
 
     async def classify(self, images: NDArray[Any]) -> Predictions:
         """Classify uint8 (n, 28, 28), or float32 (n, 784) from 0 to 1."""
-        return await self.run(images.nbytes // INLINE_IMAGES, self._classify, images)
+        return await self.run(images.nbytes // PIXELS_PER_BYTE, self._classify, images)
 
     async def explain(self, image: DigitImage, colors: bool) -> bytes:
-        """Draw which pixels are evidence for 3 and for 7, as a PNG. It takes a millisecond, so the thread does it."""
+        """Draw which pixels are evidence for 3 and for 7, as a PNG: in the thread, since it takes a millisecond."""
         return await self.run(IN_THREAD, explain, self.classifier.parameters, image.pixels, colors)
-
-    def _read(self, data: bytes, fit: bool, ink: Ink) -> DigitImage:
-        with self.metrics.decode.time():
-            return read_digit(data, self.settings.max_image_pixels, fit, ink)
 
     def _read_all(self, images: Sequence[bytes], fit: bool, ink: Ink) -> list[DigitImage | Problem]:
         read: list[DigitImage | Problem] = []

@@ -15,14 +15,14 @@ from app.classifier.weights import DEFAULT_PATH
 
 PREFIX = "THREE_OR_SEVEN_"
 NOT_SETTINGS = {PREFIX + name for name in ("MNIST", "MIRRORS", "HANDWRITING")}
-"""Environment variables of the training and the tests."""
+"""Variables with the same prefix that the training and the tests use."""
 
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+")
-"""What a browser sends as `Origin`: scheme, host and port."""
+"""Pattern of a browser's `Origin` header: scheme, host and port; or * for all origins."""
 
 
 class Settings(BaseSettings):
-    """Tell handwritten threes from sevens over HTTP. Each option can be set in the environment: THREE_OR_SEVEN_PORT."""
+    """Tell a handwritten 3 from a 7 over HTTP. Environment variables set options too: THREE_OR_SEVEN_PORT=80."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 

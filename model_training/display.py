@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from app.classifier.pixels import DIGITS
 from model_training.evaluation import SURE, Evaluation
@@ -17,7 +17,7 @@ console = Console()
 
 
 def follow(epochs: Iterable[Epoch], total: int) -> dict[str, list[float]]:
-    """Train with a progress bar. Returns the history: a list of values per epoch, by name."""
+    """Train with a progress bar. Return the history: for each measure, a list with a value per epoch."""
     history: dict[str, list[float]] = {"loss": [], "validation_loss": [], "validation_errors": []}
     columns = (
         TextColumn("Epoch"),
@@ -36,8 +36,8 @@ def follow(epochs: Iterable[Epoch], total: int) -> dict[str, list[float]]:
 
 
 def show_checks(title: str, checks: list[Check]) -> None:
-    """Print the comparison of each tensor's gradient with central differences."""
-    columns = "tensor", "parameters checked", "relative error", "length / true length", "angle to true, degrees"
+    """Print how each tensor's gradient compares with central differences."""
+    columns = "tensor", "parameters", "relative error", "length ratio", "angle, degrees"
     table = Table(*columns, title=title, title_justify="left")
     for check in checks:
         numbers = f"{check.relative_error:.1e}", f"{check.length:.4g}", f"{check.angle:.3g}"
@@ -52,8 +52,8 @@ def show_evaluation(figures: Evaluation) -> None:
         table.add_row(str(digit), *map(str, counts))
     console.print(table)
     for line in (
-        f"Errors: {figures.errors} of {figures.images}, accuracy {figures.accuracy:.2%}, loss {figures.loss:.4f},"
-        f" calibration error {figures.calibration_error:.4f}, {figures.confident:.2%} confident",
+        f"Errors: {figures.errors} of {figures.images}, accuracy {figures.accuracy:.2%}, loss {figures.loss:.4f}",
+        f"Calibration error {figures.calibration_error:.4f}, {figures.confident:.2%} confident",
         f"{figures.others} other digits: {figures.others_sure:.2%} above {SURE},"
         f" {figures.others_confident:.2%} confident, AUROC {figures.auroc:.4f}",
         f"Blank, full and noise images: maximum confidence {figures.noise_confidence:.3f}",
@@ -62,8 +62,9 @@ def show_evaluation(figures: Evaluation) -> None:
 
 
 def show_fit(kinds: list[KindFigures]) -> None:
-    """Print the errors with `fit`, for each kind of rendered picture."""
-    columns = "kind", "wrong", "confident and wrong", "not confident", "others confident"
+    """Print the number of errors with `fit` for each kind of rendered picture."""
+    counted = "wrong", "confident and wrong", "not confident", "others confident"  # wrap; the kind does not
+    columns = Column("kind", no_wrap=True), *(Column(name, justify="right") for name in counted)
     table = Table(*columns, title=f"With fit, of {kinds[0].images} test images", title_justify="left")
     for kind in kinds:
         counts = kind.wrong, kind.confident_and_wrong, kind.not_confident, kind.others_confident

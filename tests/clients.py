@@ -26,7 +26,7 @@ class Clients:
         self.versions: Counter[str] = Counter()
         """Number of responses by model version."""
         self.refused = 0
-        """Number of clients that ended since the connection was refused."""
+        """Number of clients that ended because a connection was refused."""
 
     def _run(self) -> None:
         connection = http.client.HTTPConnection(self._address, timeout=PATIENCE_SECONDS)

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
+from app.classifier import Classifier
 from app.classifier.weights import DEFAULT_PATH, load
 from model_training.data import DataError, Digits, Mnist, load_mnist
 from tests.serving import Server, serve
@@ -63,6 +64,13 @@ def others() -> Digits:
     """50 of each other digit of MNIST's test images."""
     with np.load(DATA / "mnist-test.npz") as arrays:
         return Digits(arrays["others_images"], arrays["others_labels"])
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    """The committed network and its threshold."""
+    weights = load(DEFAULT_PATH)
+    return Classifier(weights.parameters, weights.metadata.threshold)
 
 
 @pytest.fixture(scope="session")

@@ -78,7 +78,7 @@ def serve(
         assert address, f"{command} did not start:\n{''.join(log)}"
         until_listening(address)
         reader = threading.Thread(target=log.extend, args=[process.stdout])
-        reader.start()  # else a full pipe blocks the service
+        reader.start()  # otherwise a full pipe would block the service
         yield Server(address, process, log)
     finally:
         process.send_signal(signal.SIGINT)  # shuts down without a drain

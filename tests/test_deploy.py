@@ -114,14 +114,14 @@ def test_paths_and_settings_exist() -> None:
 
 
 def test_termination_grace_period() -> None:
-    """It covers preStop, the drain, new connections and requests in flight."""
+    """The period covers preStop, the drain, new connections and requests in flight."""
     drain = int(next(v["value"] for v in CONTAINER["env"] if v["name"] == "THREE_OR_SEVEN_DRAIN_SECONDS"))
     needed = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"] + drain + 1 + Settings().graceful_shutdown_seconds
     assert needed < POD["terminationGracePeriodSeconds"]
 
 
 def test_docker_stop_timeout() -> None:
-    """It is 10 seconds by default."""
+    """`docker stop` waits for 10 seconds by default."""
     needed = Settings().graceful_shutdown_seconds + HOLD_SECONDS * 1.5 + 1  # a second for the exit of the process
     assert Settings().drain_seconds + needed < 10
     service = read(DEPLOY / "compose.yaml")["services"]["service"]

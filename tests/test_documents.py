@@ -1,4 +1,4 @@
-"""Every document: its exchanges and programs run, its commands and links exist, its tables and figures are right."""
+"""The documents: examples are run, and commands, links, tables and figures are compared with the project."""
 
 import json
 import re
@@ -58,7 +58,7 @@ def test_program(program: str, client: httpx2.Client) -> None:
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if not command.startswith("curl ")])
 def test_command(command: str) -> None:
-    """`.ci/run` or `tests.container` runs it, or it needs a cluster, or else its module has these options."""
+    """Unless `.ci/run` or `tests.container` runs the command or it needs a cluster, its module accepts the options."""
     assert all((ROOT / path).exists() for path in re.findall(r"\bdeploy/\S+", command))
     if not command.startswith(("docker ", "kubectl ")) and command not in (ROOT / ".ci" / "run").read_text() + TEST:
         python, *arguments = shlex.split(command)
@@ -76,7 +76,7 @@ def test_links(document: Path) -> None:
 
 
 def table(head: str) -> list[list[str]]:
-    """The cells of the table whose first line begins with these words, without that line and the next."""
+    """Return the cells of the table whose header begins with these words, without the header."""
     rows = TEXT.split(f"\n| {head} |")[1].split("\n\n")[0].splitlines()[2:]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
@@ -108,7 +108,7 @@ def test_paths_and_metrics_exist(client: httpx2.Client) -> None:
     assert all(f"# HELP {name} " in exposed for name in metrics)
 
 
-def test_the_figures_are_those_of_the_weights() -> None:
+def test_figures_equal_those_of_the_weights() -> None:
     figures = load(DEFAULT_PATH).metadata.metrics["test"]
     confident = round(figures["others"] * figures["others_confident"])
     text = " ".join(README.split())

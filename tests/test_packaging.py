@@ -28,7 +28,7 @@ def test_wheel(tmp_path: Path) -> None:
 
 
 def test_lock_file() -> None:
-    """It pins all run-time dependencies with hashes, and has no URLs."""
+    """The lock file pins all run-time dependencies with hashes, and has no URLs."""
     assert "://" not in LOCK
     pins: dict[str, list[str]] = {}
     pattern = r"^(\S+)==(\S+)(?: ;[^\n]*?)? \\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+"

@@ -23,7 +23,7 @@ def authorize(api_key: SecretStr | None, headers: Headers) -> None:
     sent = headers.get(HEADER) or (token.strip() if scheme.lower() == "bearer" else "")
     if not sent:
         raise Unauthorized
-    # Header bytes are decoded as Latin-1. The time of the comparison does not depend on the position of the difference.
+    # Starlette decodes headers as Latin-1. The comparison takes the same time wherever the keys differ.
     if not secrets.compare_digest(sent.encode("latin-1"), api_key.get_secret_value().encode()):
         raise Unauthorized("The API key is wrong. Send the service's key in X-API-Key or `Authorization: Bearer KEY`.")
 

@@ -1,4 +1,4 @@
-"""The OpenAPI schema: its route, and headers, errors and examples in addition to the models."""
+"""The OpenAPI schema: its route, and descriptions of headers, errors and examples."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from fastapi import FastAPI
+from fastapi.openapi.constants import REF_TEMPLATE
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -16,7 +18,7 @@ from starlette.routing import Route
 from starlette.staticfiles import NotModifiedResponse
 
 from app.api.v2.codec import HEADER_LENGTH
-from app.api.v2.schemas import InferenceError
+from app.api.v2.schemas import InferenceError, InferenceRequest
 from app.classifier.pixels import PIXELS
 from app.errors import InternalError, Problem
 from app.preprocessing.decode import DigitImage, read_digit
@@ -28,7 +30,7 @@ Responses: TypeAlias = dict[int | str, dict[str, Any]]
 REQUEST_ID_HEADER = "X-Request-ID"
 
 SAMPLE = Path(__file__).parents[1] / "static" / "samples" / "7.png"
-"""Image of the examples."""
+"""Image from which the examples are made."""
 
 
 def _header(description: str, example: str, required: bool = False) -> dict[str, Any]:
@@ -43,6 +45,10 @@ HEADERS = {
     HEADER_LENGTH: _header("size of the JSON in bytes, if binary tensors follow it", "331"),
 }
 """Headers that the schema describes."""
+
+
+MODELS = (ProblemDocument, InferenceError, InferenceRequest)
+"""Models that no route declares, since FastAPI would validate them or describe them with another media type."""
 
 
 class Api(FastAPI):
@@ -62,6 +68,8 @@ class Api(FastAPI):
         if self.openapi_schema:
             return self.openapi_schema
         schema = super().openapi()
+        _, models = models_json_schema([(model, "validation") for model in MODELS], ref_template=REF_TEMPLATE)
+        schema["components"]["schemas"] |= models["$defs"]
         for operation in (operation for path in schema["paths"].values() for operation in path.values()):
             summary, _, operation["description"] = operation["description"].partition("\n\n")
             operation["summary"] = summary.rstrip(".")
@@ -71,7 +79,7 @@ class Api(FastAPI):
 
 
 def shown(answer: Any) -> dict[str, Any]:
-    """Describe a response by an example."""
+    """Make the description of a response from an example."""
     document = answer.model_dump() if isinstance(answer, BaseModel) else answer
     return {"content": {"application/json": {"example": document}}}
 
@@ -93,7 +101,7 @@ def _refusal(path: str, kinds: Sequence[type[Problem]]) -> dict[str, Any]:
     return {
         "description": " · ".join(kind.title for kind in kinds),
         "headers": {name: HEADERS[name] for kind in kinds for name in kind.headers if name in HEADERS},
-        "content": {response.media_type: {"schema": inlined(model), "examples": examples}},
+        "content": {response.media_type: {"schema": reference(model), "examples": examples}},
     }
 
 
@@ -103,17 +111,6 @@ def sample() -> DigitImage:
     return read_digit(SAMPLE.read_bytes(), max_pixels=PIXELS)
 
 
-@cache
-def inlined(model: type[BaseModel]) -> dict[str, Any]:
-    """Make the JSON schema of a model, with its references resolved, since OpenAPI has no `$defs` in operations."""
-    schema = model.model_json_schema()
-    parts = schema.pop("$defs", {})
-
-    def resolved(node: Any) -> Any:
-        if isinstance(node, dict):
-            if "$ref" in node:
-                return resolved(parts[node["$ref"].rsplit("/", 1)[1]])
-            return {name: resolved(value) for name, value in node.items()}
-        return [resolved(value) for value in node] if isinstance(node, list) else node
-
-    return dict(resolved(schema))
+def reference(model: type[BaseModel]) -> dict[str, str]:
+    """Refer to one of `MODELS`."""
+    return {"$ref": REF_TEMPLATE.format(model=model.__name__)}

@@ -11,7 +11,7 @@ from app.preprocessing.decode import DigitImage
 from app.problem_details import ProblemDocument
 
 PROBABILITY_DECIMALS = 6
-"""Number of decimals in responses: float32 has about seven below 1, and the last one is rounding error."""
+"""Number of decimals of a probability. float32 has about seven; the last one is rounding error."""
 
 
 class CropInfo(BaseModel):
@@ -69,21 +69,21 @@ class BatchEntry(BaseModel):
 
 
 class BatchResponse(BaseModel):
-    """The predictions, in the order of the images. An unreadable image does not affect the others."""
+    """The predictions, in the order of the images. An invalid image does not affect the others."""
 
     predictions: list[BatchEntry]
     model: ModelInfo
 
 
 def prediction_response(prediction: Prediction, image: DigitImage, metadata: Metadata) -> dict[str, Any]:
-    """Make a `PredictionResponse`, unvalidated: validation takes as long as decoding the image."""
+    """Make a `PredictionResponse` as a dictionary. Validation would take as long as the decoding of the image."""
     return prediction_fields(prediction, image) | {"model": model_info(metadata)}
 
 
 def batch_response(
     predictions: Predictions, images: list[DigitImage | ProblemDocument], names: list[str | None], metadata: Metadata
 ) -> dict[str, Any]:
-    """Make a `BatchResponse`. The predictions are those of the images that were read."""
+    """Make a `BatchResponse` as a dictionary. `predictions` has one prediction for each valid image."""
     remaining = predictions.each()
     entries = []
     for index, (image, name) in enumerate(zip(images, names, strict=True)):

@@ -13,10 +13,10 @@ FIELD = "file"
 BATCH_FIELD = "files"
 
 QUERY_PARAMETERS = frozenset({"fit", "ink", "colors"})
-"""Names that are refused as form fields."""
+"""Names of query parameters. Form fields with these names are refused."""
 
 MAX_PARTS = 16
-"""Maximum number of parts of a form, in addition to the images of a batch: each takes time to parse."""
+"""Maximum number of parts of a form, not counting the images of a batch. Each part takes time to parse."""
 
 MAX_NAME_LENGTH = 40
 """Maximum number of characters of a field name in an error."""
@@ -26,7 +26,7 @@ BINARY = {"type": "string", "format": "binary"}
 FORMATS = tuple(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif"))
 
 OTHER_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
-"""Content types that are not for images. The body may still be an image: curl sends the second type by default."""
+"""Content types of other content. The body may still be an image: curl sends the second type by default."""
 
 
 class Part(NamedTuple):
@@ -38,7 +38,7 @@ class Part(NamedTuple):
 
 
 def upload_body(field: str, content: dict[str, Any], *bare: str) -> dict[str, Any]:
-    """Describe a request body: a form with one field, or the content itself with one of the types `bare`."""
+    """Describe a request body: a form with one field, or the content itself with a Content-Type of `bare`."""
     form = {"schema": {"type": "object", "required": [field], "properties": {field: content}}}
     bodies = {kind: {"schema": content} for kind in bare}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": form} | bodies}}
@@ -98,13 +98,13 @@ async def read_batch(request: Request, max_batch: int) -> list[Part]:
 
 
 def other_type(headers: Headers) -> str | None:
-    """Return the Content-Type if it is not one for images."""
+    """Return the Content-Type if it is one of `OTHER_TYPES`, or else None."""
     content_type, _ = parse_options_header(headers.get("content-type", ""))
     return content_type if content_type in OTHER_TYPES else None
 
 
 def _boundary(headers: Headers) -> str | None:
-    """Return the boundary of a form; None if the body is not a form."""
+    """Return the boundary of a form, or None if the body is not a form."""
     content_type, options = parse_options_header(headers.get("content-type", ""))
     return options.get("boundary", "") if content_type == "multipart/form-data" else None
 
@@ -121,7 +121,7 @@ def _parse_form(body: bytes, boundary: str, maximum: int) -> list[Part] | None:
                 if isinstance(event, MultipartSegment):
                     parts.append(Part(event.name, event.filename, b""))
                 elif event:
-                    parts[-1] = parts[-1]._replace(content=event)
+                    parts[-1] = parts[-1]._replace(content=parts[-1].content + event)
     except MultipartError as error:
         if isinstance(error, ParserLimitReached) and len(parts) == maximum:
             return None

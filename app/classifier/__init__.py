@@ -1,4 +1,4 @@
-"""From 28 x 28 images to predictions, for training and serving. It depends on NumPy and safetensors only."""
+"""Classifies 28 x 28 images, in training and serving. It depends on NumPy and safetensors only."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -44,7 +44,7 @@ class Classifier:
         return self.predict_inputs(to_input(images))
 
     def predict_inputs(self, inputs: NDArray[np.float32]) -> Predictions:
-        """Classify the network's inputs, as `to_input` makes them: float32 (n, 784), 0 to 1."""
+        """Classify inputs of the network as `to_input` makes them: float32 (n, 784), from 0 to 1."""
         probabilities = softmax(forward(self.parameters, inputs)[-1])
         return Predictions(
             digits=_DIGITS[probabilities.argmax(axis=1)],

@@ -10,10 +10,10 @@ from app.classifier.network import Array, Parameters, forward
 
 
 def attribution(parameters: Parameters, inputs: Array) -> Array:
-    """Contributions (n, inputs) of each input to z_7 - z_3: positive ones are evidence for 7, negative ones for 3.
+    """Compute the contribution of each input to z_7 - z_3. Positive ones are evidence for 7, negative ones for 3.
 
-    inputs: (n, inputs of the first layer). The chain rule is applied layer by layer, as in training:
-    delta_l = (delta_{l+1} W_{l+1}^T) a_l (1 - a_l), down to the inputs.
+    inputs: (n, inputs of the first layer). Returns an array of the same shape.
+    The chain rule is applied layer by layer, as in training: delta_l = (delta_{l+1} W_{l+1}^T) a_l (1 - a_l).
     """
     activations = forward(parameters, inputs)
     delta = np.array([[-1, 1]], inputs.dtype)  # d(z_7 - z_3) / dz

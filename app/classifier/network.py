@@ -39,7 +39,7 @@ def forward(parameters: Parameters, inputs: Array, out: Sequence[Array] | None =
 
 
 def sigmoid(z: Array, out: Array | None = None) -> Array:
-    """1 / (1 + e^-z), elementwise. Where e^-z overflows to infinity, the result is the limit, 0."""
+    """Compute 1 / (1 + e^-z) elementwise. Where e^-z overflows to infinity, the result is the limit, 0."""
     with np.errstate(over="ignore"):
         a = np.exp(np.negative(z, out=out), out=out)
     a += 1
@@ -47,7 +47,7 @@ def sigmoid(z: Array, out: Array | None = None) -> Array:
 
 
 def softmax(logits: Array) -> Array:
-    """Probabilities (n, classes), each row summing to 1, of logits (n, classes) of any size."""
+    """Compute probabilities (n, classes) from logits (n, classes) of any size. Each row has the sum 1."""
     e: Array = np.exp(logits - logits.max(axis=1, keepdims=True))
     e /= e.sum(axis=1, keepdims=True)
     return e

@@ -17,7 +17,7 @@ from app.classifier.network import Layer, Parameters
 from app.classifier.pixels import DIGITS, PIXELS
 
 DEFAULT_PATH = Path(__file__).resolve().parents[2] / "weights" / "three-or-seven.safetensors"
-"""Beside the `app` package, in a checkout, a wheel and the image."""
+"""Path of the default weights, beside the `app` package: in a checkout, a wheel and the Docker image."""
 
 FORMAT_VERSION = 1
 METADATA_KEY = "three-or-seven"
@@ -75,7 +75,7 @@ def load(path: Path) -> Weights:
 
 
 def save(path: Path, parameters: Parameters, metadata: Metadata) -> None:
-    """Write a weights file atomically: if it fails, the earlier file remains.
+    """Write a weights file atomically: on failure, the earlier file remains.
 
     Raises ValueError if `load` would refuse the result, OSError if it cannot be written.
     """

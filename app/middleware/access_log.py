@@ -8,21 +8,21 @@ from datetime import UTC, datetime
 from pydantic_core import to_json
 
 PIPE_BUF = 4096
-"""Maximum number of bytes that Linux writes to a pipe at once, so that lines of several workers do not mix."""
+"""Maximum number of bytes that Linux writes to a pipe in one piece, so that lines of several workers do not mix."""
 
 
 class AccessLog:
-    """Writes lines for one event loop.
+    """Writes the lines of one event loop.
 
-    The lines of one event-loop iteration share a write and a time stamp. With `logging` each line would take as long
-    as decoding its image.
+    The lines of one event-loop iteration share a system call and a time stamp. With `logging`, a line would take as
+    long as the decoding of an image.
     """
 
     def __init__(self) -> None:
         self._lines: list[bytes] = []
 
     def write(self, **fields: str | float | None) -> None:
-        """Add a line. It is ASCII, so that a path can neither break it nor control a terminal."""
+        """Add a line. It is ASCII with escapes, so that a path cannot break the line or control a terminal."""
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._flush)
         self._lines.append(to_json(fields, ensure_ascii=True))
@@ -41,6 +41,6 @@ class AccessLog:
 
 
 def _put(data: bytes) -> None:
-    with suppress(OSError):  # a closed pipe or a full disk is no reason to refuse a request
+    with suppress(OSError):  # requests are answered even if the pipe is closed or the disk is full
         while data:
             data = data[os.write(1, data) :]

@@ -1,4 +1,4 @@
-"""Limits on requests, as pure ASGI, so that nothing over them is collected or parsed."""
+"""Limits on requests. They apply before a body is collected or parsed."""
 
 import asyncio
 import re
@@ -10,16 +10,16 @@ from app.errors import BodyTimeout, BodyTooLarge, Overloaded
 from app.problem_details import refuse
 
 EXEMPT = re.compile(r"/livez|/readyz|/health|/metrics|/v2/health/(live|ready)|/v2/models/[^/]+(/versions/[^/]+)?/ready")
-"""Paths that are answered at any number of requests in flight: a busy service is still alive and observed."""
+"""Paths that `max_in_flight` does not limit, so that a busy service still answers health checks."""
 
 SMALL_BODY_BYTES = 64 * 1024
-"""Maximum size of a body that is read at any total of bytes in memory."""
+"""Maximum size of a body that is read even if other bodies fill the memory."""
 
 LARGEST_BODIES = 8
-"""Maximum total of bytes of bodies in memory, in multiples of the largest body allowed."""
+"""Maximum total size of the bodies in memory, in multiples of `max_body_bytes`."""
 
 REFUSAL_SECONDS = 0.2
-"""Delay of a refusal for too many requests in flight, so that clients that retry at once leave time for the others."""
+"""Delay before a refusal for too many requests in flight. It slows down clients that retry at once."""
 
 
 EXPIRED = "the body's deadline has expired"

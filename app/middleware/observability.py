@@ -1,4 +1,4 @@
-"""Observes every request: its id, its line in the access log, its part in the metrics."""
+"""Request ids, security headers, the access log and the metrics of requests."""
 
 import re
 import time
@@ -11,10 +11,10 @@ from app.metrics import Metrics
 from app.middleware.access_log import AccessLog
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
-"""Request ids of callers that are accepted: they fit in a log line and a header without quoting."""
+"""Pattern of the request ids that are accepted from clients. They need no quoting in log lines and headers."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""Unknown methods share one label, which bounds the cardinality of the metrics."""
+"""Methods with a label of their own. All others share one, which bounds the cardinality of the metrics."""
 
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -24,15 +24,15 @@ SECURITY_HEADERS = (
 """Headers for browsers, on every response."""
 
 POLICY = b"content-security-policy"
-"""Header that pages set themselves; all other responses get the strictest policy."""
+"""Header that pages set themselves. All other responses get the strictest policy."""
 
 logger = getLogger("uvicorn.error")
 
 
 class Observability:
-    """Outermost middleware: gives every request an id, the caller's X-Request-ID if it is accepted, and observes it.
+    """Outermost middleware. The id of a request is the client's X-Request-ID if that is valid, or else random.
 
-    An exception of any other layer ends here: it is logged with the id.
+    Exceptions of the other layers end here. They are logged with the id.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, access_log: bool) -> None:
@@ -56,7 +56,7 @@ class Observability:
                 headers = [*message["headers"], *SECURITY_HEADERS, (b"x-request-id", request_id.encode())]
                 if POLICY not in dict(message["headers"]):
                     headers.append((POLICY, b"default-src 'none'; frame-ancestors 'none'"))
-                if "draining" in scope["state"]:  # by `app.server.drain`
+                if "draining" in scope["state"]:  # set by `app.server.drain`
                     headers.append((b"connection", b"close"))
                 message["headers"] = headers
             else:
@@ -68,7 +68,7 @@ class Observability:
             await self._app(scope, receive, send_observed)
         except Exception:
             logger.exception("Request %s failed", request_id)
-            if not complete:  # the server must close the connection, or the client would wait for the rest
+            if not complete:  # so that the server closes the connection; the client would wait for the rest
                 raise
         finally:
             self._metrics.in_flight.dec()

@@ -1,4 +1,4 @@
-"""Tracing with OpenTelemetry: a span for each request, sent to a collector. It needs the extra `otel`."""
+"""Tracing with OpenTelemetry: each request is a span, which is sent to a collector. It needs the extra `otel`."""
 
 import os
 from logging import getLogger
@@ -8,11 +8,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-"""Environment variable with the collector's URL. The SDK reads its other OTEL_ variables too."""
+"""Environment variable: the URL of the collector. The SDK reads other OTEL_ variables too."""
 
 
 def add_tracing(app: ASGIApp) -> ASGIApp:
-    """Trace the requests if the collector's URL is set; otherwise import nothing and return the app as it is."""
+    """Add tracing if the URL of the collector is set. Otherwise import nothing and return the application unchanged."""
     if not os.environ.get(ENDPOINT):
         return app
     try:

@@ -1,4 +1,4 @@
-"""Decoding of uploads to 28 x 28 pixels: light digits on a dark background."""
+"""Decodes uploads to 28 x 28 pixels, with a light digit on a dark background."""
 
 import re
 from io import BytesIO
@@ -22,7 +22,7 @@ from app.preprocessing.fit import fit as fit_digit
 from app.preprocessing.polarity import Grey, Ink, light_on_dark
 
 BAND = 16
-"""Number of rows of the reduced image that are computed at a time."""
+"""Number of rows of a reduced image that are computed at a time, which bounds the memory."""
 
 MAX_SCANS = 100
 """Maximum number of scans of a JPEG. Decoding one takes as long as a whole baseline JPEG; encoders write up to 12."""
@@ -34,7 +34,7 @@ MIN_FIT_SIDE = 8
 """Minimum width and height, in pixels, of an image that is fitted. Smaller digits are not legible."""
 
 WEBP_MEMORY = 4
-"""Memory of a WebP pixel relative to other formats: the decoder holds copies of the image."""
+"""Memory per pixel of WebP relative to other formats. Its decoder holds copies of the image."""
 
 _SIGNATURES: dict[type[ImageFile], re.Pattern[bytes]] = {
     PngImageFile: re.compile(rb"\x89PNG\r\n\x1a\n"),
@@ -43,17 +43,18 @@ _SIGNATURES: dict[type[ImageFile], re.Pattern[bytes]] = {
     BmpImageFile: re.compile(rb"BM"),
     WebPImageFile: re.compile(rb"(?s)RIFF.{4}WEBP"),
 }
-"""Signatures of the formats. Pillow's Image.open reports a corrupt PNG and an unknown format alike."""
+"""Signatures of the formats. Pillow's Image.open raises the same error for a corrupt PNG and an unknown format."""
 
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
-"""JPEG marker that begins a segment, or the end of the image."""
+"""Pattern of a JPEG marker that begins a segment or ends the image."""
+
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 
-
 _PLAIN_PNG = bytes.fromhex("89504e470d0a1a0a 0000000d49484452 0000001c0000001c0800000000 57668048")
-"""First bytes of each PNG of 28 x 28 pixels in 8-bit grey without interlacing: signature and header chunk"""
+"""Signature and header chunk of a PNG of 28 x 28 pixels in 8-bit grey without interlacing."""
+
 _PNG_END = bytes.fromhex("00000000 49454e44 ae426082")
-"""The last chunk of a PNG"""
+"""Last chunk of a PNG."""
 
 
 class Crop(NamedTuple):
@@ -81,7 +82,7 @@ class DigitImage(NamedTuple):
 def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto") -> DigitImage:
     """Decode an image and make its digit light on dark.
 
-    It must be 28 x 28, unless `fit` is true. Of an animation, the first frame is read.
+    The image must have 28 x 28 pixels, unless `fit` is true. The first frame of an animation is read.
     Raises ImageMissing, ImageFormat, ImageUnreadable, ImageTooLarge, ImageSize or ImageBlank.
     """
     if not data:
@@ -124,9 +125,10 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto
 
 
 def _read_plain_png(data: bytes) -> Grey | None:
-    """Decode a PNG of 28 x 28 grey pixels in one chunk, in a fifth of Pillow's time; return None for any other file.
+    """Decode a PNG of 28 x 28 grey pixels in one chunk with OpenCV, in a fifth of Pillow's time.
 
-    OpenCV prints errors for corrupt data, so the checksum is compared first; Pillow reads some of what OpenCV refuses.
+    Return None for any other file, and if OpenCV refuses it; Pillow may read it. The checksum is compared first, since
+    OpenCV prints errors for corrupt data.
     """
     if not data.startswith(_PLAIN_PNG):
         return None
@@ -150,20 +152,20 @@ def _check_size(width: int, height: int, max_pixels: int, fit: bool) -> None:
 
 
 def _reduced(image: Image.Image) -> Image.Image:
-    """Shrink an image that is larger than `fit_digit` needs, in bands, since a conversion of all of it takes memory."""
+    """Shrink an image that is larger than `fit_digit` needs. Bands bound the memory that the conversion takes."""
     if (factor := max(image.size) // WORKING_SIDE) < 2:
         return image
     across, down = (min(factor, side) for side in image.size)
     width, height = image.width // across, image.height // down
-    flat = {"1": "L", "P": "RGB", "PA": "RGBA"}.get(image.mode, image.mode)  # modes with antialiasing
-    sixteen_bits = image.mode.startswith("I")  # which RGBA clips
+    flat = {"1": "L", "P": "RGB", "PA": "RGBA"}.get(image.mode, image.mode)  # to modes that can be antialiased
+    sixteen_bits = image.mode.startswith("I")  # RGBA would clip them
     mode = "RGBA" if image.has_transparency_data and not sixteen_bits else flat
     reduced = Image.new(mode, (width, height))
     for top in range(0, height, BAND):
         bottom = min(top + BAND, height)
         band = image.crop((0, top * down, width * across, bottom * down)).convert(mode)
         reduced.paste(band.resize((width, bottom - top), Image.Resampling.BOX), (0, top))
-    reduced.info = image.info  # with the EXIF rotation
+    reduced.info = image.info  # contains the EXIF rotation
     return reduced
 
 
@@ -178,7 +180,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _check_segments(data: bytes) -> None:
-    """Raise ImageUnreadable if a JPEG has too many segments before its end, which a video may follow."""
+    """Raise ImageUnreadable if a JPEG has too many segments. A video that follows its end is not searched."""
     scans, position = 0, 0
     for _ in range(MAX_SEGMENTS):
         marker = _MARKER.search(data, position)
@@ -218,8 +220,8 @@ def _strongest_band(image: Image.Image) -> Image.Image:
 def _flatten(grey: Grey, alpha: Grey) -> Grey:
     """Flatten transparency onto a background.
 
-    If the opaque part has light and dark pixels, the background is its median level. If it has one level, its outline
-    is the drawing, and the background is black or white, whichever has more contrast.
+    If the opaque part has light and dark pixels, it is a picture, and the background is its median level. If it has one
+    level, its outline is the drawing, and the background is black or white, whichever has more contrast.
     """
     opaque = grey[alpha > alpha.max() // 2]
     if not opaque.size:

@@ -11,13 +11,13 @@ from app.classifier.network import Parameters
 from app.classifier.pixels import DIGIT_COLORS, DIGITS, IMAGE_SHAPE, to_input
 
 SCALE = 10
-"""Width and height of a pixel of the input in the drawing."""
+"""Side of each input pixel in the drawing, in pixels."""
 
 _COLORS = np.array([ImageColor.getrgb(DIGIT_COLORS[digit]) for digit in DIGITS], np.float32)
 
 
 def explain(parameters: Parameters, pixels: NDArray[np.uint8], colors: bool = True) -> bytes:
-    """Draw uint8 (28, 28) as a PNG, 280 x 280.
+    """Draw the network's input, uint8 (28, 28), as a PNG of 280 x 280 pixels.
 
     Pixels without evidence are white. The stronger the evidence of a pixel for a digit, the stronger that digit's
     colour. Without colours all pixels are white.

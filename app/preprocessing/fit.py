@@ -13,11 +13,11 @@ WORKING_SIDE, INK = 224, 0.3
 """Longest side, in pixels, of the image in which the digit is looked for; minimum level of ink, of full ink."""
 RULE, RULE_RUN, RULE_THICKNESS = 0.8, 1 / 20, 1 / 40
 """Minimum length of a rule, of its straight runs, and maximum thickness, of the image's side."""
-PASSED, RECTANGULAR = 1 / 6, 0.87
-"""Minimum length of a digit, of what it lies before; minimum area of a sheet, of its smallest enclosing rectangle."""
+COVERED, PASSED, RECTANGULAR = 0.15, 1 / 6, 0.87
+"""Minimum share of the edge that a frame covers; length of a digit, of its frame's; area of a sheet, of a rectangle."""
 NEAR, PART, COMPARABLE = 0.1, 0.04, 0.5
 """Maximum gap between a digit's parts, of its length; minimum area of a part; length of a comparable component."""
-DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 4.5, 8
+DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 3.6, 8
 """Pixels of MNIST: its digits' side, its range of stroke widths; fine pixels to one of them."""
 
 
@@ -33,10 +33,11 @@ class Fitted(NamedTuple):
 def fit(grey: Grey, ink: Ink = "auto") -> Fitted:
     """Find the digit in an image uint8 (height, width). Raises ImageBlank if nothing stands out."""
     working = resized(grey, WORKING_SIDE)
+    small = max(grey.shape) <= SMALL
     for _ in range(3):  # a sheet of paper may show a box
-        levels, inverted = foreground(working, ink, small=max(grey.shape) <= SMALL)
+        levels, inverted = foreground(working, ink, small)
         full = full_level(levels)
-        digit, enclosed, ambiguous = _select(_without_rules(levels, INK * full))
+        digit, enclosed, ambiguous = _select(_without_rules(levels, INK * full), small)
         if not enclosed.any():
             break
         working = np.where(enclosed, working, np.uint8(np.median(working[(enclosed | digit) > 0])))
@@ -70,18 +71,19 @@ def _opened(mask: Grey, length: float, along: int) -> Any:
     return cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, size) if along else (size, 1), np.uint8))
 
 
-def _select(mask: Grey) -> tuple[Grey, Grey, bool]:
+def _select(mask: Grey, small: bool) -> tuple[Grey, Grey, bool]:
     """Masks of the digit and of what it encloses, and whether another component of comparable size is left."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count == 1:
         raise ImageBlank
-    starts, ends, area = stats[:, :2], stats[:, :2] + stats[:, 2:4], stats[:, 4]
-    length, box = (ends - starts).max(axis=1), (ends - starts).prod(axis=1)
-    borders = (starts == 0).sum(axis=1) + (ends == mask.shape[::-1]).sum(axis=1)
-    longest = length[1:][borders[1:] == 0].max(initial=0)
-    behind = (borders >= 2) & (longest < length) & (longest >= PASSED * length)
+    starts, sizes, area = stats[:, :2], stats[:, 2:4], stats[:, 4]
+    ends, length = starts + sizes, sizes.max(axis=1)
+    edge = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
+    covered = np.bincount(edge, minlength=count) / edge.size
+    longest = length[1:][covered[1:] == 0].max(initial=0)
+    behind = (covered >= (1 if small else COVERED)) & (longest < length) & (longest >= PASSED * length)
     behind[0] = True
-    digit = np.argmax(box * ~behind)
+    digit = np.argmax(sizes.prod(axis=1) * ~behind)
     start, end = starts[digit], ends[digit]
     for _ in range(3):
         gap = NEAR * (end - start).max()

@@ -16,10 +16,10 @@ MIN_CONTRAST, MIN_CLEAN_CONTRAST, MIN_NOISE_RATIO = 16, 5, 6
 """Minimum contrast: in any noise, without noise (a pen of 1 pixel on 7,000 has 11), and of the noise's deviation."""
 FULL_PIXELS = 16
 """Number of pixels that reach the level of full ink: the smallest digit has more, a speck has fewer."""
-COARSE_SIDE, WINDOW, CLOSENESS = 96, 33, 2
+COARSE_SIDE, WINDOW, CLOSENESS = 96, 33, 1.5
 """Pixels of the image in which the background is found, of the window around each; weight of the image's distance."""
-EXPLAINED, MAX_STROKE, SMALL = 0.9, 0.45, 48
-"""Of even light: minimum variance that two levels explain, maximum stroke width; longest side that is always even."""
+EXPLAINED, MAX_INSIDE, SMALL = 0.96, 0.105, 48
+"""Of even light: variance that two levels explain, mean distance of ink from its outline; longest side always even."""
 FRAME, FULL_INK, GRAIN = 4, 240, 3
 """Of 28 x 28: pixels at the edge that show the background, level of full ink, median deviations of paper grain."""
 _FRAME = np.pad(np.zeros([side - 2 * FRAME for side in IMAGE_SHAPE], np.bool_), FRAME, constant_values=True)
@@ -49,8 +49,7 @@ def foreground(grey: Any, ink: Ink, small: bool) -> tuple[Any, bool]:  # OpenCV'
     coarse = resized(grey, COARSE_SIDE)
     (paper, dark), (board, light) = (_background(image, small) for image in (coarse, 255 - coarse))
     inverted = ink == "dark" if ink != "auto" else bool(dark <= light)
-    if not inverted:
-        grey, paper = 255 - grey, board
+    grey, paper = (grey, paper) if inverted else (255 - grey, board)
     paper = cv2.resize(paper, grey.shape[::-1])
     white: Any = int(paper.max())
     levels = cv2.divide(cv2.subtract(paper, grey), cv2.max(paper, white / 4), scale=white)  # evens shadows out
@@ -63,21 +62,20 @@ def foreground(grey: Any, ink: Ink, small: bool) -> tuple[Any, bool]:  # OpenCV'
 def _background(grey: Any, small: bool) -> tuple[Any, float]:
     """Background of dark ink, and its cost: it is smooth and near the image, and the strokes are narrow.
 
-    It is one level in even light (Otsu's two classes), else a morphological closing, which removes the strokes. Its
-    second kernel is larger, which moves the edge of a shadow to the light side, so that the edge does not stand out.
+    It is one level in even light (Otsu's two classes), else a morphological closing, which removes the strokes.
     """
     _, dark = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
-    width = 2 * min(cv2.distanceTransform(dark, cv2.DIST_L2, 3).max(), COARSE_SIDE)  # infinite if all is dark
+    inside = np.minimum(cv2.distanceTransform(dark, cv2.DIST_L2, 3), COARSE_SIDE)  # infinite if all is dark
     padded = cv2.copyMakeBorder(grey, WINDOW, WINDOW, WINDOW, WINDOW, cv2.BORDER_REPLICATE)
-    square, larger, smallest = (np.ones((side, side)) for side in (WINDOW, WINDOW + 2, 3))
+    square, larger, smallest = (np.ones((side, side)) for side in (WINDOW, WINDOW + 2, 3))  # larger: hides shadows
     closed = cv2.erode(cv2.dilate(padded, square), larger)[WINDOW:-WINDOW, WINDOW:-WINDOW]
     roughness = cv2.morphologyEx(closed, cv2.MORPH_GRADIENT, smallest).mean()
     distance = np.sqrt(cv2.absdiff(closed, grey), dtype=np.float32).mean()
     share, low, high = dark.mean() / 255, cv2.mean(grey, dark)[0], cv2.mean(grey, cv2.bitwise_not(dark))[0]
     two_levels = share * (1 - share) * (high - low) ** 2 > EXPLAINED * grey.var()
-    if small or (two_levels and width < MAX_STROKE * COARSE_SIDE):
+    if small or (two_levels and cv2.mean(inside, dark)[0] < MAX_INSIDE * COARSE_SIDE):
         closed = np.full_like(grey, high)
-    return closed, float((roughness + CLOSENESS * distance) * width ** (1 / 3))
+    return closed, float((roughness + CLOSENESS * distance) * inside.max() ** (1 / 3))
 
 
 def resized(grey: Any, longest: int) -> Any:

@@ -6,14 +6,15 @@ import signal
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 HOLD_SECONDS = 0.3
-"""Time for which responses are held while uvicorn closes the listening socket, which takes up to 0.1 s: a client that
-waits for a response opens no new connection, which would be reset."""
+"""Time for which responses are held while uvicorn closes the listening socket, which takes up to 0.1 s.
+
+Connections that are opened in that time would be reset; a client that waits for a response opens none."""
 
 
 class Drain:
     """ASGI wrapper that delays uvicorn's SIGTERM handler, which closes connections while requests may still arrive.
 
-    For `seconds`, requests have `draining` in their state: `/readyz` is 503, and responses close their connections.
+    During the delay, requests have `draining` in their state: `/readyz` is 503, and responses close their connections.
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:

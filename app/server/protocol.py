@@ -9,7 +9,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class Protocol(H11Protocol):
-    """Closes connections that have had no request in progress for a time.
+    """Closes connections that have no request in progress for `header_timeout_seconds`.
 
     These are idle connections, slow request heads, and bodies that arrive after their responses.
     """
@@ -36,7 +36,7 @@ class Protocol(H11Protocol):
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer invalid HTTP with the parser's reason; once a response has begun, close the connection instead."""
+        """Answer invalid HTTP with the parser's reason, or close the connection if a response has begun."""
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return self.transport.close()
         error = sys.exception()  # uvicorn calls this method while it handles the parser's error
@@ -46,5 +46,5 @@ class Protocol(H11Protocol):
         super().send_400_response(msg)
 
     def shutdown(self) -> None:
-        """Close the connection after the request in progress; a new one has a second for its first request."""
+        """Close the connection after the request in progress. One without a request so far is closed after a second."""
         self.loop.call_later(1 if self.cycle is None else 0, super().shutdown)

@@ -24,7 +24,7 @@ from app.settings import Settings
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises WeightsError if the weights cannot be used."""
     load_tested(settings.weights)
-    h11: Any = partial(Protocol, settings.header_timeout_seconds)  # uvicorn calls it for each connection
+    h11: Any = partial(Protocol, settings.header_timeout_seconds)  # uvicorn calls this for each connection
     config = uvicorn.Config(
         partial(build, settings),
         factory=True,
@@ -73,5 +73,5 @@ class Supervisor(Multiprocess):
         self._pids = pids
 
     def terminate_all(self) -> None:
-        self.sockets[0].close()  # else new connections wait in its accept queue until this process ends
+        self.sockets[0].close()  # otherwise new connections would wait in its accept queue until this process ends
         super().terminate_all()

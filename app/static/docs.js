@@ -4,5 +4,5 @@ SwaggerUIBundle({
   deepLinking: true,
   tryItOutEnabled: false,
   persistAuthorization: true,
-  validatorUrl: null, // a badge from another host
+  validatorUrl: null, // no badge, which would come from another host
 });

@@ -1,4 +1,4 @@
-// Draw or choose an image, send it to /predict, show the prediction. A new request aborts the one before.
+// Draw or choose an image, send it to /predict, show the prediction. A new request aborts the earlier one.
 
 const $ = (id) => document.getElementById(id);
 const paper = $("paper");
@@ -12,7 +12,7 @@ const WORDS = { 3: "three", 7: "seven" };
 let strokes = []; // each [{x, y, width}, ...], in pixels of the canvas
 let upload = null; // {data, name, picture, crop} of a chosen image
 let question = null; // AbortController of the request in flight
-let timer = 0; // of the next request
+let timer = 0; // timer of the next request
 let down = false; // whether the pen touches the canvas
 
 // Canvas
@@ -120,7 +120,7 @@ async function take(data, name) {
 for (const input of [$("file"), $("camera")]) {
   input.addEventListener("change", () => {
     if (input.files.length) take(input.files[0], input.files[0].name);
-    input.value = ""; // else the same file cannot be chosen again
+    input.value = ""; // otherwise the same file could not be chosen again
   });
 }
 
@@ -197,7 +197,7 @@ async function ask() {
   }
 }
 
-/** Drawings are dark on light; the polarity of an upload can be chosen. */
+/** Return the query parameters. Drawings are dark on light; for an upload, the polarity can be chosen. */
 const query = () => (upload && $("ink").value !== "auto" ? `fit=true&ink=${$("ink").value}` : "fit=true");
 
 $("ink").addEventListener("change", ask);
@@ -254,7 +254,7 @@ $("copy").addEventListener("click", async () => {
     await navigator.clipboard.writeText(command);
     $("copied").textContent = "Copied.";
   } catch {
-    $("copied").textContent = "The browser does not allow it.";
+    $("copied").textContent = "The browser does not allow copying.";
   }
   setTimeout(() => ($("copied").textContent = ""), 3000);
 });

@@ -1,10 +1,10 @@
-"""The one shape of every refusal."""
+"""Comparison of problem responses."""
 
 import httpx2
 
 
 def assert_problem(response: httpx2.Response, status: int, code: str, title: str, detail: str) -> None:
-    """Check the whole of a problem response."""
+    """Compare a response with a problem document, field by field."""
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json() == {
         "type": f"/problems/{code}",

@@ -1,7 +1,7 @@
 """Growth of the cost of a request: `python -m tests.benchmarks.growth`.
 
-With connections and workers (which share the cores that the client leaves free), with the size of an image that is
-fitted, and with the number of images in a batch. Nothing is compared with others here.
+The cost is measured for several numbers of connections and workers (which share the cores that the client leaves free),
+sizes of an image that is fitted, and numbers of images in a batch.
 """
 
 import os

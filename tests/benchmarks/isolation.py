@@ -1,6 +1,5 @@
-"""How long a small request takes beside a client that sends large ones: `python -m tests.benchmarks.isolation`."""
+"""Time of small requests while another client sends large ones: `python -m tests.benchmarks.isolation`."""
 
-import io
 import statistics
 import threading
 import time
@@ -10,45 +9,36 @@ from typing import Annotated
 
 import httpx2
 import typer
-from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from tests.benchmarks.growth import drawing
 from tests.benchmarks.load import running, service, table
 from tests.benchmarks.serving import BARE, INFER, PIXELS
 
 PAUSE_SECONDS = 0.01
 BODY_BYTES = 12 * 1024 * 1024
-"""The largest body that the service accepts by default"""
-SIDE = 7000
-"""Of a PNG of 49 megapixels"""
+"""Maximum size of a request body by default."""
 
 
 def tensor() -> bytes:
-    """Make a JSON tensor of nearly the largest size."""
+    """Make a JSON tensor of nearly the maximum size."""
     pixels = b",".join(b"%d" % level for level in PIXELS.ravel())
     count = BODY_BYTES // (len(pixels) + 1) - 1
     head = b'{"inputs": [{"name": "image", "datatype": "UINT8", "shape": [%d, 28, 28], "data": [' % count
     return head + b",".join([pixels] * count) + b"]}]}"
 
 
-def photo() -> bytes:
-    """Make a large PNG."""
-    file = io.BytesIO()
-    Image.fromarray(255 - PIXELS).resize((SIDE, SIDE)).save(file, "PNG")
-    return file.getvalue()
-
-
 NEIGHBOURS: Mapping[str, tuple[str, bytes, str] | None] = {
     "nothing": None,
     "JSON tensors of 12 MB": (INFER, tensor(), "application/json"),
-    "PNGs of 49 megapixels": ("/predict?fit=true", photo(), "image/png"),
+    "PNGs of 49 megapixels": ("/predict?fit=true", drawing("PNG", 7000), "image/png"),
 }
 
 
 @contextmanager
 def neighbour(url: str, request: tuple[str, bytes, str] | None) -> Iterator[list[int]]:
-    """Send the request all the time, on a thread; yield the status codes of the responses."""
+    """Send the request continuously, on a thread. Yield the status codes of the responses."""
     stop, answered = threading.Event(), list[int]()
 
     def send(path: str, body: bytes, kind: str) -> None:

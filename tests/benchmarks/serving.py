@@ -1,9 +1,9 @@
 """Speed of the service and of other servers with the same network: `python -m tests.benchmarks.serving`.
 
-Each server has one core and wrk another. They are measured in turns in one run, since machines drift, and each must
-answer rightly before it is timed. The baseline is the limit: a bare ASGI application with the same HTTP parser, which
-decodes, runs the network in shared passes and answers. Each server is installed in an environment of its own; the first
-run makes those that are missing.
+The server has one core and wrk another. The servers are measured in turns in one run, since machines drift. Before a
+measurement, the response is checked. The baseline is the limit: a bare ASGI application with the same HTTP parser that
+decodes, runs the network in shared passes and responds. Each server is installed in an environment of its own; the
+first run makes those that are missing.
 """
 
 import json
@@ -78,8 +78,8 @@ class Contestant(NamedTuple):
     """A server and its loads."""
 
     packages: Sequence[str]
-    arguments: Sequence[str]
     """Packages of its environment."""
+    arguments: Sequence[str]
     loads: Sequence[Load] = (FORM,)
 
 
@@ -95,7 +95,7 @@ PARSERS = ("httptools", "h11")
 LIMIT, OURS = ({parser: f"{name}, {parser}" for parser in PARSERS} for name in ("the limit", "this service"))
 PLAIN = "plain FastAPI"
 PARSER = {OURS["h11"]: "h11"}
-"""The HTTP parser of a server, where it is not httptools"""
+"""HTTP parser of each server that does not use httptools."""
 BENTO = ["-m", "bentoml", "serve", f"{CONTESTANTS}.bentoml_service:ThreeOrSeven", "--port", "PORT"]
 CONTENDERS = {
     **{

@@ -1,7 +1,7 @@
-"""All kinds of requests for a long time, then four times the capacity: `python -m tests.benchmarks.soak`.
+"""All kinds of requests for a long time, then an overload: `python -m tests.benchmarks.soak`.
 
-Every answer is compared with the right one. The service has one core, its clients the others. The command ends with an
-error if an answer was wrong, if a request failed, or if memory or descriptors grew.
+Every response is compared with the right one. The service has one core, its clients the others. The command ends with
+an error if a response was wrong, if a request failed, or if memory or descriptors grew.
 """
 
 import http.client
@@ -67,7 +67,7 @@ KINDS = (
     Kind(Load("photo of 9 MP", drawing("JPEG", 3000), path="/predict?fit=true"), 2),
     Kind(form("files", [PNG, b"junk", PNG], "/predict/batch", "batch with junk", by_mixed_entries), 6),
     Kind(BINARY, 4),
-    Kind(Load("picture of why", PNG, path="/explain", is_right=WHY.__eq__), 4),
+    Kind(Load("explanation", PNG, path="/explain", is_right=WHY.__eq__), 4),
     Kind(Load("junk", b"junk"), 4, 415),
     Kind(Load("cut off", PNG[:100]), 4, 422),
     Kind(Load("blank", encode(Image.new("L", (28, 28)))), 4, 422),
@@ -129,7 +129,7 @@ def main(
         "a wrong answer afterwards": not BARE.is_right(after),
     }
     if any(faults.values()):
-        raise SystemExit("Not as it should be: " + ", ".join(name for name, fault in faults.items() if fault))
+        raise SystemExit("Failed: " + ", ".join(name for name, fault in faults.items() if fault))
 
 
 def outcomes(sent: Sequence[Sent]) -> str:

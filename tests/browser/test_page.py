@@ -43,7 +43,7 @@ def expect_empty(page: Page) -> None:
 
 @pytest.mark.parametrize(("hand", "options"), [(Hand, {}), (Finger, PHONE)])
 def test_drawn_digits(open_page: Open, hand: type[Hand], options: dict[str, Any]) -> None:
-    """36 drawings each."""
+    """Draw 36 digits with the mouse, and by touch on a phone."""
     page = open_page(**options)
     drawer = hand(page)
     for (name, strokes), (x, y, scale, pen) in product(DIGITS.items(), PLACES):

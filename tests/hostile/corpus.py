@@ -64,7 +64,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     yield "jpeg of 2,000 scans", progressive[:scan] + progressive[scan:-2] * 2_000 + b"\xff\xd9"
 
 
-def liars() -> Iterator[tuple[str, bytes]]:
+def contradictory() -> Iterator[tuple[str, bytes]]:
     """Make files with contradictory headers."""
     rows = b"\0" * (28 * 29)
     yield "png with too few rows", png(28, 28, rows[:100])
@@ -125,4 +125,4 @@ def damaged(seed: int = 0) -> Iterator[tuple[str, bytes]]:
 
 def corpus() -> dict[str, bytes]:
     """Make all files, by name."""
-    return {name: data for part in (bombs, liars, odd, damaged) for name, data in part()}
+    return {name: data for part in (bombs, contradictory, odd, damaged) for name, data in part()}

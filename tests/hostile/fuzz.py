@@ -3,7 +3,7 @@
     python -m tests.hostile.fuzz images -max_total_time=600
     python -m tests.hostile.fuzz tensors -max_total_time=600
 
-What follows the name goes to libFuzzer. What it finds it writes to a file, which belongs into the corpus.
+The options after the name are libFuzzer's. It writes each input that fails to a file; add such files to the corpus.
 """
 
 import json
@@ -20,16 +20,16 @@ from tests.hostile.corpus import corpus
 from tests.hostile.test_inference_protocol import FP32, UINT8
 
 LONGEST = 4096
-"""Maximum number of bytes of a seed. Long seeds slow the search down."""
+"""Maximum number of bytes of a seed. Long seeds slow down the search."""
 
 
 def read_image(data: bytes) -> None:
-    """The last byte is the value of `fit`."""
+    """Decode an image. The last byte is the value of `fit`."""
     test_files.read(data[:-1], data[-1:] > b"\x7f")
 
 
 def read_tensor(data: bytes) -> None:
-    """The JSON ends at the first null byte."""
+    """Read an inference request. The JSON ends at the first null byte."""
     head, null, _ = data.partition(b"\0")
     test_inference_protocol.read(data, str(len(head)) if null else None)
 

@@ -34,12 +34,12 @@ def test_sampling_does_not_reach_the_next_image_of_the_batch() -> None:
 
 
 def distorted(image: NDArray[np.uint8], **options: float) -> NDArray[np.uint8]:
-    """300 copies of an image, distorted in one way."""
+    """Return 300 copies of an image, distorted in one way."""
     return Augmentation(**STILL | options)(np.repeat(image[None], 300, 0), np.random.default_rng(0))
 
 
 def second_moments(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(n, 2, 2): variances and covariance of x and y, weighted by ink."""
+    """Return (n, 2, 2): variances and covariance of x and y, weighted by ink."""
     y, x = np.mgrid[:28, :28]
     points = np.stack([x.ravel(), y.ravel()])
     return np.stack([np.cov(points, aweights=image.ravel()) for image in images])
@@ -65,7 +65,7 @@ def test_shear_slants_upright_strokes_only() -> None:
     assert np.abs(level[:, 0, 1] / level[:, 0, 0]).max() < 0.02
 
 
-def test_each_copy_differs_and_keeps_most_of_the_ink(digits: Digits) -> None:
+def test_copies_differ_and_keep_most_of_the_ink(digits: Digits) -> None:
     images = np.repeat(digits.images[:1], 100, 0)
     copies = Augmentation(pens=0, faint=0)(images, np.random.default_rng(0))
     assert len({copy.tobytes() for copy in copies}) == 100
@@ -74,7 +74,7 @@ def test_each_copy_differs_and_keeps_most_of_the_ink(digits: Digits) -> None:
     assert ink.max() < 1.6
 
 
-def test_elastic_displacement_has_the_size_asked_for_and_is_smooth() -> None:
+def test_elastic_displacement_has_the_requested_size_and_is_smooth() -> None:
     """Measured along a ramp of 9 levels a pixel."""
     ramp = np.repeat(np.tile(np.arange(28, dtype=np.uint8) * 9, (1, 28, 1)), 500, 0)
     drawn = Augmentation(**STILL | {"elastic": 2.0})(ramp, np.random.default_rng(0))
@@ -83,7 +83,7 @@ def test_elastic_displacement_has_the_size_asked_for_and_is_smooth() -> None:
     assert np.abs(np.diff(displacements, axis=2)).mean() < 0.5
 
 
-def test_other_pens_thin_and_thicken_on_a_dark_background(digits: Digits) -> None:
+def test_pens_thin_and_thicken_strokes(digits: Digits) -> None:
     image = digits.images[0]
     drawn = distorted(image, pens=1)
     ink = (drawn > 127).sum(axis=(1, 2)) / (image > 127).sum()

@@ -1,4 +1,4 @@
-"""The gradient is compared with central differences, which know nothing of the chain rule, and with a net by hand."""
+"""The gradient is compared with central differences, an independent method, and with a network worked by hand."""
 
 from itertools import chain
 
@@ -14,9 +14,7 @@ from model_training.parameters import as_layers, initialize, size
 @pytest.mark.parametrize("architecture", [(7, 5, 4, 2), (3, 2, 6, 2), (4, 2), (4, 3, 3, 3, 5)])
 @pytest.mark.parametrize("batch_size", [1, 2, 17])
 @pytest.mark.parametrize("seed", range(3))
-def test_every_gradient_agrees_with_central_differences(
-    architecture: tuple[int, ...], batch_size: int, seed: int
-) -> None:
+def test_gradients_equal_central_differences(architecture: tuple[int, ...], batch_size: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     flat = rng.normal(size=size(architecture))
     inputs = rng.random((batch_size, architecture[0]))
@@ -30,7 +28,7 @@ def test_every_gradient_agrees_with_central_differences(
         assert np.linalg.norm(computed - oracle) / np.linalg.norm(oracle) < 1e-6
 
 
-def test_a_net_worked_by_hand() -> None:
+def test_gradient_by_hand() -> None:
     """One input, one unit in each of two hidden layers, two outputs; input 1, target (1, 0).
 
     z1 = ln 3 * 1 + 0      a1 = sigmoid(ln 3) = 3/4
@@ -62,7 +60,7 @@ def test_a_net_worked_by_hand() -> None:
     assert first.b == pytest.approx(np.array([-3 * ln3 / 32]))
 
 
-def test_cross_entropy_has_its_known_values_whatever_the_size_of_the_logits() -> None:
+def test_cross_entropy_of_small_and_large_logits() -> None:
     logits = np.array([[0.0, np.log(3)], [-2000.0, 0.0], [0.0, 0.0]])
     targets = np.array([[1.0, 0.0], [1.0, 0.0], [0.5, 0.5]])
     losses = [np.log(4), 2000, np.log(2)]
@@ -71,7 +69,7 @@ def test_cross_entropy_has_its_known_values_whatever_the_size_of_the_logits() ->
     assert cross_entropy(log_softmax(logits), targets) == pytest.approx(np.mean(losses))
 
 
-def test_layers_are_views_of_the_flat_vector_and_cover_it() -> None:
+def test_layers_are_views_of_the_flat_vector() -> None:
     architecture = (3, 4, 2)
     flat = np.zeros(size(architecture))
     for number, (W, b) in enumerate(as_layers(flat, architecture), 1):
@@ -80,7 +78,7 @@ def test_layers_are_views_of_the_flat_vector_and_cover_it() -> None:
     assert flat.tolist() == [1] * 12 + [10] * 4 + [2] * 8 + [20] * 2
 
 
-def test_training_starts_within_the_bounds_of_glorot_and_bengio() -> None:
+def test_glorot_initialization() -> None:
     architecture = (600, 400, 2)
     flat = np.empty(size(architecture))
     initialize(flat, architecture, np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""`python -m model_training` from outside, on the whole of MNIST."""
+"""The command line of `model_training`, on all of MNIST."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from model_training.data import MNIST_SHA256
 from model_training.report import CARD
 
 RENDERED = ["--rendered", "5"]
-SHORT = ["--epochs", "1", "--hidden", "18", "8", *RENDERED]  # of which not all rows of receptive fields are full
+SHORT = ["--epochs", "1", "--hidden", "18", "8", *RENDERED]  # 18 units: the last row of the figure is not full
 
 
 MIRROR = "http://127.0.0.1:9/mine"
@@ -32,12 +32,12 @@ def run(*arguments: str | Path, code: int = 0, **environment: str) -> subprocess
     return ended
 
 
-def test_train_writes_weights_that_say_what_they_are(tmp_path: Path, mnist_folder: Path) -> None:
+def test_metadata_of_trained_weights(tmp_path: Path, mnist_folder: Path) -> None:
     path = tmp_path / "weights.safetensors"
     trained = run("train", "--mnist", mnist_folder, "--weights", path, *SHORT, "--seed", "5")
     metadata = load(path).metadata
     assert metadata.architecture == (784, 18, 8, 2)
-    assert metadata.version.endswith("+local")  # it is not the model that the repository holds
+    assert metadata.version.endswith("+local")  # not the committed model
     assert metadata.training["settings"]["seed"] == 5
     assert metadata.training["settings"]["epochs"] == 1
     assert set(metadata.training["versions"]) == {"numpy", "opencv-python-headless"}
@@ -48,28 +48,29 @@ def test_train_writes_weights_that_say_what_they_are(tmp_path: Path, mnist_folde
     assert f"Errors: {metadata.metrics['test']['errors']} of 2038" in trained.stdout
 
 
-def test_evaluate_writes_nothing_unless_asked(tmp_path: Path, mnist_folder: Path) -> None:
+def test_evaluate_writes_nothing_by_default(tmp_path: Path, mnist_folder: Path) -> None:
     path = tmp_path / DEFAULT_PATH.name
     path.write_bytes(DEFAULT_PATH.read_bytes())
-    evaluated = run("evaluate", "--mnist", mnist_folder, "--weights", path, *RENDERED)
+    evaluated = run("evaluate", "--mnist", mnist_folder, "--weights", path, *RENDERED, COLUMNS="80")
     metrics = load(DEFAULT_PATH).metadata.metrics["test"]
     assert f"Errors: {metrics['errors']} of 2038, accuracy {metrics['accuracy']:.2%}" in evaluated.stdout
+    assert "│ strokes thickened by 10 pixels │ " in evaluated.stdout
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_quick_is_not_asked_for_with_what_it_chooses_itself(tmp_path: Path) -> None:
+def test_quick_excludes_options_that_it_sets(tmp_path: Path) -> None:
     asked = run("train", "--quick", "--epochs", "5", "--weights", tmp_path / "weights", code=2)
     assert "--quick: It sets --epochs" in asked.stderr
     assert not list(tmp_path.iterdir())
 
 
-def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, mnist_folder: Path) -> None:
+def test_same_seed_gives_the_same_bytes(tmp_path: Path, mnist_folder: Path) -> None:
     for name in ("a", "b"):
         run("train", "--mnist", mnist_folder, "--weights", tmp_path / name, *SHORT)
     assert load(tmp_path / "a").sha256 == load(tmp_path / "b").sha256
 
 
-def test_the_committed_model_card_is_what_evaluate_gives(tmp_path: Path, mnist_folder: Path) -> None:
+def test_evaluate_reproduces_the_committed_model_card(tmp_path: Path, mnist_folder: Path) -> None:
     path = tmp_path / DEFAULT_PATH.name
     path.write_bytes(DEFAULT_PATH.read_bytes())
     run("evaluate", "--write", "--mnist", mnist_folder, "--weights", path, *RENDERED)
@@ -81,14 +82,15 @@ def test_the_committed_model_card_is_what_evaluate_gives(tmp_path: Path, mnist_f
     assert set(re.findall(r"\((\S+\.png)\)", (tmp_path / CARD).read_text())) == written - {CARD, path.name}
 
 
-def test_check_gradients_finds_none_wrong() -> None:
-    checked = run("check-gradients", "--hidden", "9", "5")
+def test_check_gradients() -> None:
+    checked = run("check-gradients", "--hidden", "9", "5", COLUMNS="80")
+    assert "┃ relative error ┃" in checked.stdout
     errors = [float(error) for error in re.findall(r"\d\.\de-\d\d", checked.stdout)]
     assert len(errors) >= 6
     assert max(errors) < 1e-6
 
 
-def test_diagnose_shows_the_three_behaviours(tmp_path: Path, mnist_folder: Path) -> None:
+def test_diagnose(tmp_path: Path, mnist_folder: Path) -> None:
     diagnosed = run("diagnose", "--mnist", mnist_folder, "--figure", tmp_path / "curves.png")
     posted, derivative, step, both = (float(mean) for mean in re.findall(r"([\d.]+) on average", diagnosed.stdout))
     assert 1 < posted < 5
@@ -98,7 +100,7 @@ def test_diagnose_shows_the_three_behaviours(tmp_path: Path, mnist_folder: Path)
     assert (tmp_path / "curves.png").stat().st_size > 10_000
 
 
-def test_an_interrupted_run_leaves_the_earlier_weights(tmp_path: Path, mnist_folder: Path) -> None:
+def test_interrupted_training_keeps_the_earlier_weights(tmp_path: Path, mnist_folder: Path) -> None:
     path = tmp_path / "weights.safetensors"
     path.write_bytes(DEFAULT_PATH.read_bytes())
     process = subprocess.Popen(
@@ -127,9 +129,7 @@ def test_an_interrupted_run_leaves_the_earlier_weights(tmp_path: Path, mnist_fol
         ("file/curves.png", "Cannot write in the folder {}/file: Not a directory."),
     ],
 )
-def test_files_that_cannot_be_written_are_refused_at_the_start(
-    tmp_path: Path, option: tuple[str, str], file: str, reason: str
-) -> None:
+def test_unwritable_files_are_refused_at_start(tmp_path: Path, option: tuple[str, str], file: str, reason: str) -> None:
     (tmp_path / "file").touch()
     command, name = option
     if command == "diagnose" and not file:
@@ -140,7 +140,7 @@ def test_files_that_cannot_be_written_are_refused_at_the_start(
     assert reason.format(tmp_path) in re.sub(r"[\s│]+", " ", ended.stderr)
 
 
-def test_a_figure_of_an_unknown_format_is_refused_at_the_start(tmp_path: Path) -> None:
+def test_unknown_format_of_a_figure_is_refused_at_start(tmp_path: Path) -> None:
     ended = run("diagnose", "--mnist", tmp_path, "--figure", tmp_path / "curves.doc", code=2)
     assert "curves.doc has none of the endings" in ended.stderr
 
@@ -155,7 +155,7 @@ def test_missing_data_or_weights(tmp_path: Path) -> None:
 
 
 def test_mirror_setting(tmp_path: Path) -> None:
-    """The mirror is asked for the first file; that its files are used is proven in `test_data`."""
+    """The first file is requested from the mirror. `test_data` tests that the files of a mirror are used."""
     defaults = {"THREE_OR_SEVEN_MNIST": "", "XDG_CACHE_HOME": str(tmp_path)}
     by_option = run("evaluate", "--mirror", MIRROR, code=1, **defaults)
     by_variable = run("evaluate", code=1, **defaults, THREE_OR_SEVEN_MIRRORS=MIRROR)

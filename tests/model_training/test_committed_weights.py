@@ -1,4 +1,4 @@
-"""The weights in the repository keep what the README and the model card promise, wherever the tests run."""
+"""The committed weights reach the figures in the README and the model card on every machine."""
 
 import pytest
 
@@ -10,17 +10,16 @@ from model_training.trainer import TrainingSettings
 
 
 @pytest.fixture(scope="module")
-def figures(digits: Digits, others: Digits) -> Evaluation:
-    weights = load(DEFAULT_PATH)
-    return evaluate(Classifier(weights.parameters, weights.metadata.threshold), digits, others)
+def figures(classifier: Classifier, digits: Digits, others: Digits) -> Evaluation:
+    return evaluate(classifier, digits, others)
 
 
-def test_promised_quality(figures: Evaluation) -> None:
+def test_quality(figures: Evaluation) -> None:
     assert figures.errors <= 2
     assert figures.confident >= 0.985
     assert figures.calibration_error < 0.01
     assert figures.auroc >= 0.999
-    assert figures.others_sure <= 0.01  # one of these four hundred is already 0.25 %
+    assert figures.others_sure <= 0.01  # a single one of these 400 images is 0.25 %
     assert figures.noise_confidence < 0.6
 
 
@@ -36,6 +35,6 @@ def test_stored_figures(figures: Evaluation) -> None:
     assert stored["others_sure"] <= 0.003
 
 
-def test_stored_settings_are_those_of_the_default_command() -> None:
+def test_stored_settings_equal_the_defaults() -> None:
     weights = load(DEFAULT_PATH)
     assert weights.metadata.training["settings"] == TrainingSettings().document()

@@ -1,4 +1,4 @@
-"""MNIST's loading, on small IDX files that the tests make, from folders and from a real HTTP server."""
+"""Loading of MNIST from folders and from an HTTP server, with small IDX files."""
 
 import gzip
 import hashlib
@@ -25,7 +25,7 @@ CONTENTS = {
 CHECKSUMS = {name: hashlib.sha256(content).hexdigest() for name, content in CONTENTS.items()}
 FIRST, *_, LAST = CONTENTS
 CORRUPT_GZ = gzip.compress(CONTENTS[FIRST])[:20] + b"\xff" * 100
-"""Its header is right, its deflated contents are not."""
+"""File with a valid gzip header and corrupt deflated data."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The versions of the loop that the project began with, on MNIST's test images, which are fewer."""
+"""The variants of the original training loop, on MNIST's test images."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from model_training.diagnosis import VARIANTS
 POSTED, DERIVATIVE, STEP, BOTH = VARIANTS
 
 
-def test_the_mean_gives_the_gradient_its_length(digits: Digits) -> None:
+def test_mean_gives_the_gradient_its_length(digits: Digits) -> None:
     for check in BOTH.check(digits):
         assert check.relative_error < 1e-6
     for check in DERIVATIVE.check(digits):
@@ -16,7 +16,7 @@ def test_the_mean_gives_the_gradient_its_length(digits: Digits) -> None:
         assert abs(check.length - 200) < 1e-3
 
 
-def test_the_wrong_derivative_distorts_the_gradient_more_in_earlier_layers(digits: Digits) -> None:
+def test_wrong_derivative_distorts_earlier_layers_more(digits: Digits) -> None:
     checks = {check.tensor: check for check in STEP.check(digits)}
     assert checks["W3"].relative_error < 1e-6
     assert checks["b3"].relative_error < 1e-6
@@ -25,7 +25,7 @@ def test_the_wrong_derivative_distorts_the_gradient_more_in_earlier_layers(digit
     assert min(checks["W1"].angle, checks["b1"].angle) > 5 > 1 > max(checks["W2"].angle, checks["b2"].angle)
 
 
-def test_the_loop_learns_with_the_right_step_and_better_with_both(digits: Digits) -> None:
+def test_losses_of_the_variants(digits: Digits) -> None:
     posted, derivative, step, both = (np.array(list(variant.train(digits, passes=400))) for variant in VARIANTS)
     assert posted[-100:].mean() > 0.3
     assert derivative[-100:].mean() > 1

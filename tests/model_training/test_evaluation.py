@@ -7,7 +7,7 @@ from app.classifier.pixels import to_input
 from model_training.data import Digits
 from model_training.evaluation import auroc, calibration_error, choose_threshold, evaluate, noise, reliability
 
-# p(7) is sigmoid of the first pixel's ink in units of ln 9, less ln 3: 1/4 without ink, 3/4 with it.
+# p(7) = sigmoid(ln 9 * ink of the first pixel - ln 3), ink from 0 to 1: 1/4 without ink, 3/4 with full ink.
 W = np.zeros((784, 2), np.float32)
 W[0, 1] = np.log(9)
 PARAMETERS = (Layer(W, np.array([0, -np.log(3)], np.float32)),)
@@ -57,7 +57,7 @@ def test_calibration_and_auroc_worked_by_hand() -> None:
     assert auroc(np.array([0.9]), np.array([0.1, 0.2])) == 1
 
 
-def test_the_threshold_keeps_all_but_one_in_a_hundred() -> None:
+def test_threshold_keeps_99_percent_confident() -> None:
     images = np.zeros((1000, 28, 28), np.uint8)
     images[:, 0, 0] = np.linspace(130, 255, 1000)
     threshold = choose_threshold(PARAMETERS, Digits(images, np.full(1000, 7, np.uint8)))

@@ -21,7 +21,7 @@ def test_steps_worked_by_hand() -> None:
     assert gradient.tolist() == [0, -4]
 
 
-def test_a_parabola_is_descended() -> None:
+def test_convergence_on_a_parabola() -> None:
     parameters = np.array([3.0, -2.0], np.float32)
     adam = Adam(parameters)
     for step in range(500):

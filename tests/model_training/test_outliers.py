@@ -25,7 +25,7 @@ def is_in(images: np.ndarray, digits: Digits) -> bool:
     return {image.tobytes() for image in images} <= {image.tobytes() for image in digits.images}
 
 
-def test_as_many_come_as_are_asked_for_of_every_kind(still: Outliers, rng: np.random.Generator) -> None:
+def test_number_and_shape_of_every_kind(still: Outliers, rng: np.random.Generator) -> None:
     for n in (0, 1, 2, 500):
         images = still(n, rng)
         assert images.shape == (n, 28, 28)
@@ -51,7 +51,7 @@ def test_pieces_are_dark_on_one_side_of_a_line(still: Outliers, rng: np.random.G
     assert 0.3 < pieces.sum(axis=(1, 2)).mean() / whole < 0.7
 
 
-def test_noise_is_of_many_kinds(still: Outliers, rng: np.random.Generator) -> None:
+def test_kinds_of_noise(still: Outliers, rng: np.random.Generator) -> None:
     noise = still.noise(500, rng)
     levels = np.array([len(np.unique(image)) for image in noise])
     assert (levels == 1).sum() > 10  # flat
@@ -59,7 +59,7 @@ def test_noise_is_of_many_kinds(still: Outliers, rng: np.random.Generator) -> No
     assert (levels > 20).sum() > 100
 
 
-def test_strokes_are_drawn(still: Outliers, rng: np.random.Generator) -> None:
+def test_strokes(still: Outliers, rng: np.random.Generator) -> None:
     strokes = still.strokes(100, rng)
     ink = (strokes > 127).sum(axis=(1, 2))
     assert ink.min() > 0

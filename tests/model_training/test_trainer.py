@@ -23,13 +23,13 @@ def split(digits: Digits, others: Digits) -> Split:
     return Split.of(together, TrainingSettings(validation_fraction=0.25))
 
 
-def test_targets_are_one_for_the_digit() -> None:
+def test_targets() -> None:
     digits = Digits(np.zeros((3, 28, 28), np.uint8), np.array([7, 3, 7], np.uint8))
     assert targets(digits).tolist() == [[0, 1], [1, 0], [0, 1]]
     assert targets(digits).dtype == np.float32
 
 
-def test_a_split_keeps_digits_and_others_apart(split: Split) -> None:
+def test_split(split: Split) -> None:
     parts = split.digits, split.others, split.validation, split.validation_others
     assert [len(part.labels) for part in parts] == [1529, 304, 509, 96]
     for part in (split.digits, split.validation):
@@ -39,13 +39,13 @@ def test_a_split_keeps_digits_and_others_apart(split: Split) -> None:
 
 
 class Run(NamedTuple):
-    """A short training, and what its steps were given."""
+    """A short training run, and the arguments of its steps."""
 
     epochs: list[Epoch]
     parameters: Parameters
     rates: list[float]
     seen: list[int]
-    """Hashes of the inputs that show digits"""
+    """Hashes of the inputs that show digits."""
     targets: list[Array]
 
 
@@ -72,7 +72,7 @@ def run(split: Split) -> Run:
         return Run(list(trainer.epochs()), trainer.parameters, rates, seen, seen_targets)
 
 
-def test_training_learns_the_digits_and_even_odds_for_others(split: Split, run: Run) -> None:
+def test_training_learns(split: Split, run: Run) -> None:
     assert [epoch.number for epoch in run.epochs] == list(range(1, 31))
     assert run.epochs[-1].loss < run.epochs[0].loss
     assert run.epochs[-1].loss > math.log(2) / 2
@@ -89,14 +89,14 @@ def test_learning_rate_rises_and_then_falls_along_half_a_cosine(run: Run) -> Non
     assert run.rates == pytest.approx(expected)
 
 
-def test_every_batch_has_new_copies_and_its_share_of_outliers(run: Run) -> None:
+def test_batches_have_new_copies_and_their_share_of_outliers(run: Run) -> None:
     assert len(set(run.seen)) == len(run.seen) == 30 * (1529 // DIGITS_A_BATCH) * DIGITS_A_BATCH
     for batch in run.targets:
         assert (batch[:DIGITS_A_BATCH].max(axis=1) == 1).all()
         assert (batch[DIGITS_A_BATCH:] == 0.5).all()
 
 
-def test_the_same_seed_gives_the_same_parameters_and_another_does_not(split: Split) -> None:
+def test_seed_determines_the_parameters(split: Split) -> None:
     def train(seed: int) -> list[Array]:
         trainer = Trainer(split, TrainingSettings(hidden=(8, 8), epochs=1, seed=seed))
         list(trainer.epochs())

@@ -1,1 +1,1 @@
-"""Each module translates HTTP for one part of the contract, and does nothing else."""
+"""The routes. Each module has those of one part of the API."""

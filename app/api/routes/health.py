@@ -13,12 +13,12 @@ METRIC = {"text/plain": {"example": 'predictions_total{confident="true",digit="7
 
 def readiness(ready: BaseModel, draining: BaseModel) -> Responses:
     """Describe the responses of a readiness route in the OpenAPI schema."""
-    stopping = {"model": type(draining), "description": "The service shuts down"}
+    stopping = {"model": type(draining), "description": "The service is shutting down"}
     return {200: shown(ready), 503: stopping | shown(draining)}
 
 
 def is_ready(request: Request, response: Response) -> bool:
-    """Whether the service can predict. While it shuts down, set the status to 503.
+    """Return whether the service can predict. If not, since it is shutting down, set the status to 503.
 
     `app.server.drain` sets `draining` in the state of each request.
     """
@@ -28,7 +28,7 @@ def is_ready(request: Request, response: Response) -> bool:
 
 
 def router(service: Service) -> APIRouter:
-    """Routes for the state of the service. They need no API key."""
+    """Make the routes for the state of the service. They need no API key."""
     router = APIRouter(tags=["health"])
     answers = readiness(Health(status="ready"), Health(status="draining"))
 
@@ -40,7 +40,7 @@ def router(service: Service) -> APIRouter:
     @router.get("/readyz", responses=answers)
     @router.get("/health", responses=answers, name="health")
     async def readyz(request: Request, response: Response) -> Health:
-        """Tell whether the service can predict: 503 while it shuts down."""
+        """Tell whether the service can predict: 503 while it is shutting down."""
         return Health(status="ready" if is_ready(request, response) else "draining")
 
     @router.get("/metrics", response_class=Response, responses={200: {"content": METRIC, "description": "Metrics"}})

@@ -10,7 +10,7 @@ from app.service import Service
 
 
 def router(service: Service) -> APIRouter:
-    """Routes for this service's weights."""
+    """Make the route of the weights' metadata."""
     router = APIRouter(tags=["model"], dependencies=guard(service.settings.api_key))
     card = ModelCard.of(service.weights)
 

@@ -17,7 +17,7 @@ from app.service import Service
 STATIC = Path(__file__).parents[2] / "static"
 
 SWAGGER_UI = Path(str(files("fastapi_offline") / "static"))
-"""Swagger UI's script and style. The package's page is not used, since it has an inline script."""
+"""Folder with Swagger UI's script and style. The package's own page is not used, since it has an inline script."""
 
 CARD = "MODEL_CARD.md"
 
@@ -39,7 +39,7 @@ def router(service: Service) -> APIRouter:
     """Make the routes of the pages."""
     router = APIRouter(include_in_schema=False)
     for path, directory in (("/static", STATIC), ("/swagger-ui", SWAGGER_UI)):
-        router.mount(path, GZipMiddleware(StaticFiles(directory=directory), compresslevel=4))  # 2 ms for each 64 kB
+        router.mount(path, GZipMiddleware(StaticFiles(directory=directory), compresslevel=4))  # takes 2 ms for 64 kB
     folder = service.settings.weights.parent
     card_html = _card_html(folder / CARD, f"Model card: {service.metadata.name}")
     problems = {kind.code: _problem_html(kind) for kind in Problem.__subclasses__()}
@@ -56,7 +56,7 @@ def router(service: Service) -> APIRouter:
 
     @router.get("/model/card")
     async def card() -> HTMLResponse:
-        """Return the model card beside the weights."""
+        """Return the model card from the folder of the weights."""
         if card_html is None:
             raise HTTPException(404, f"There is no {CARD} beside the weights. Write it with `evaluate --write`.")
         return HTMLResponse(card_html, headers=ARTICLE)
@@ -80,7 +80,7 @@ def router(service: Service) -> APIRouter:
 
 
 def _card_html(path: Path, title: str) -> str | None:
-    """Render a model card; None if there is none."""
+    """Render a model card as a page. Return None if the file does not exist."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:

@@ -73,9 +73,9 @@ def router(service: Service) -> APIRouter:
         openapi_extra=upload_body(BATCH_FIELD, several),
     )
     async def predict_batch(request: Request, options: Annotated[Options, Query()]) -> Response:
-        """Tell of several images whether each is a 3 or a 7.
+        """Tell for each of several images whether it is a 3 or a 7.
 
-        Send the images in form fields `files`. Each has its own prediction or problem, in the same order.
+        Send each image in a form field `files`. The response has a prediction or a problem for each, in the same order.
         """
         return await answer_batch(service, request, options.fit, options.ink)
 
@@ -132,7 +132,7 @@ async def _read_one(service: Service, request: Request, fit: bool, ink: Ink) -> 
 
 
 def _examples(service: Service) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Make example responses: for the sample image, and for a batch with a file that is not an image."""
+    """Make example responses: for one image, and for a batch with a file that is not an image."""
     predictions = service.classifier.predict(sample().pixels[None])
     [prediction] = predictions.each()
     problem = problem_document(ImageFormat(), "/predict/batch", REQUEST_ID)

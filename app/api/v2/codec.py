@@ -21,16 +21,16 @@ from app.classifier.weights import Metadata
 from app.errors import InvalidInference
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-"""Header with the size of the JSON in bytes; binary tensors follow it."""
+"""Header with the size of the JSON in bytes, if binary tensors follow the JSON."""
 
 RANGES = {
     "UINT8": "A value is out of range. Send UINT8 from 0 to 255.",
     "FP32": "A value is out of range. Send FP32 from 0 (background) to 1: grey / 255.",
 }
-"""Error by datatype."""
+"""Error for a value out of range, by datatype."""
 
 PIECE_BYTES = 64 * 1024
-"""Size of the JSON that is parsed in one call, which takes a millisecond."""
+"""Number of bytes of JSON that are parsed in one call. This takes a millisecond."""
 
 _NUMBER = re.compile("[0-9]{1,12}")
 
@@ -92,7 +92,11 @@ def _read_tensor(tensor: schemas.RequestInput, data: bytes, binary: bytes) -> ND
 
 
 def _from_json(tensor: schemas.RequestInput, data: bytes, dtype: type[np.generic]) -> NDArray[Any]:
-    """Parse numbers in pieces: one call for all would hold the interpreter's lock and stop other requests."""
+    """Parse the numbers of a JSON tensor.
+
+    They are parsed in pieces, since a single call would hold the interpreter's lock and delay other requests. Before
+    that, the nesting is checked: without numbers and white space, the data must be that of a flat or nested array.
+    """
     digits, kind = (b"0123456789-", list[int]) if dtype is np.uint8 else (b"0123456789-+.eE", list[float])
     skeleton, image = data.translate(None, digits + b" \t\r\n"), b""
     for side in reversed(tensor.shape[1:]):
@@ -112,7 +116,7 @@ def _from_json(tensor: schemas.RequestInput, data: bytes, dtype: type[np.generic
 
 
 def _skeleton(inner: bytes, count: int) -> bytes:
-    """Return the brackets and commas of a JSON array, from those of each element."""
+    """Return the brackets and commas of a JSON array of `count` elements, each with those of `inner`."""
     return b"[%s]" % ((inner + b",") * count)[:-1]
 
 

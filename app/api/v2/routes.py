@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app import __version__, errors
 from app.api.authentication import guard
-from app.api.openapi import HEADERS, inlined, problem_responses, sample, shown
+from app.api.openapi import HEADERS, problem_responses, reference, sample, shown
 from app.api.routes.health import is_ready, readiness
 from app.api.uploads import BINARY, read_body
 from app.api.v2 import schemas
@@ -32,7 +32,7 @@ INLINE_BINARY = 64
 HEADER_LENGTH_PARAMETER = {"name": HEADER_LENGTH, "in": "header"} | {
     key: HEADERS[HEADER_LENGTH][key] for key in ("description", "required", "schema")
 }
-"""The header without its example, which would contradict the example of the body."""
+"""Description of the header. It has no example, since the example of the body is JSON only."""
 
 
 def router(service: Service) -> APIRouter:
@@ -46,7 +46,7 @@ def router(service: Service) -> APIRouter:
         responses=problem_responses("/v2", *errors.ROUTE_ERRORS) | {200: shown(server)},
     )
     async def server_metadata() -> schemas.ServerMetadata:
-        """Name the server, its version and the extensions that it supports."""
+        """Return the name, the version and the extensions of the server."""
         return server
 
     @router.get("/v2/health/live", responses={200: shown(schemas.Liveness(live=True))})
@@ -65,10 +65,10 @@ def router(service: Service) -> APIRouter:
 
 
 def _model_router(service: Service, prefix: str) -> APIRouter:
-    """Make the routes of the model with a path prefix. All but `/ready` require the API key."""
+    """Make the routes of the model below a path prefix. All but `/ready` require the API key."""
     router = APIRouter(prefix=prefix, tags=TAGS)
     name, version = service.metadata.name, service.metadata.version
-    # FastAPI's own description of path parameters would include a 422 response.
+    # If FastAPI described the path parameters, it would add a 422 response.
     parameters = [
         {"name": part, "in": "path", "required": True, "schema": {"type": "string", "enum": [value]}}
         for part, value in names(service).items()
@@ -149,7 +149,7 @@ def _described_inference(service: Service) -> tuple[dict[str, Any], dict[str, An
     tensor = schemas.RequestInput(name=schemas.INPUT, shape=shape, datatype="UINT8", data=data)
     request = schemas.InferenceRequest(inputs=[tensor])
     body, _ = write_inference(request, service.classifier.predict(pixels[None]), service.metadata)
-    described = {"schema": inlined(schemas.InferenceRequest), "example": request.model_dump(exclude_none=True)}
+    described = {"schema": reference(schemas.InferenceRequest), "example": request.model_dump(exclude_none=True)}
     response = shown(json.loads(body)) | {"headers": {HEADER_LENGTH: HEADERS[HEADER_LENGTH]}}
     response["content"]["application/octet-stream"] = {"schema": BINARY}
     content = {"application/json": described, "application/octet-stream": {"schema": BINARY}}

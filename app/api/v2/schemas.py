@@ -15,17 +15,17 @@ INPUT_KINDS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "UINT8": (np.uint8, IMAGE_SHAPE),
     "FP32": (np.float32, (PIXELS,)),
 }
-"""Data types of the input: NumPy's type, and the shape of one image."""
+"""Datatypes of the input: for each, NumPy's type and the shape of one image."""
 
 OUTPUTS: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "probabilities": ("FP32", "<f4", (len(DIGITS),)),
     "digit": ("INT64", "<i8", ()),
     "confident": ("BOOL", "?", ()),
 }
-"""Outputs: the protocol's type, NumPy's (binary tensors are little-endian), and the shape for one image."""
+"""Outputs: for each, the protocol's datatype, NumPy's (little-endian in binary tensors) and the shape for one image."""
 
 MAX_IMAGES = 2**31 - 1
-"""Maximum number of images in a shape. The limit on bodies allows far fewer."""
+"""Maximum number of images in a shape. `max_body_bytes` allows far fewer."""
 
 
 class InputParameters(BaseModel):

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app import __version__
 from app.classifier.weights import DEFAULT_PATH, load
 from tests.conftest import SEVEN
-from tests.serving import Server, serve
+from tests.serving import Server, serve, until
 
 
 def test_request_id(client: httpx2.Client) -> None:
@@ -99,6 +99,18 @@ def test_access_log() -> None:
         with serve(*options) as server:
             assert httpx2.get(f"{server.url}/livez").status_code == 200
         assert not access_log(server)
+
+
+def test_client_disconnects() -> None:
+    request = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(SEVEN), SEVEN)
+    with serve() as server:
+        for sent in (*range(0, len(request), len(request) // 100), *[len(request)] * 50):
+            with server.connect() as connection:
+                connection.sendall(request[:sent])
+        until(lambda: figures(server.url)("http_requests_in_flight") == 1)  # the request for the metrics
+        assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
+    assert "Traceback" not in "".join(server.log)
+    assert {line["status"] for line in access_log(server)} <= {200, 400}
 
 
 def test_cors_origins(client: httpx2.Client) -> None:

@@ -35,18 +35,12 @@ def converted(mode: str, ink: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(ink).convert("RGB" if mode == "CMYK" else "L").convert(mode)
 
 
-def test_light_on_dark_is_unchanged(digits: Digits) -> None:
+@pytest.mark.parametrize("dark", [False, True])
+def test_polarity(digits: Digits, dark: bool) -> None:
     for ink in digits.images[:200]:
-        image = read(encode(Image.fromarray(ink)))
+        image = read(encode(Image.fromarray(255 - ink if dark else ink)))
         assert (image.pixels == ink).all()
-        assert (image.format, image.width, image.height, image.inverted) == ("PNG", 28, 28, False)
-
-
-def test_dark_on_light_is_inverted(digits: Digits) -> None:
-    for ink in digits.images[:200]:
-        image = read(encode(Image.fromarray(255 - ink)))
-        assert (image.pixels == ink).all()
-        assert image.inverted
+        assert (image.format, image.width, image.height, image.inverted) == ("PNG", 28, 28, dark)
 
 
 @pytest.mark.parametrize("damage", [b"not deflated", zlib.compress(b"\7" * 29 * 28)])
@@ -59,12 +53,12 @@ def test_damaged_pixels_with_a_valid_checksum_are_unreadable(ink: NDArray[np.uin
 
 
 @pytest.mark.parametrize(
-    ("ink_level", "ground"), [(0, 200), (0, 128), (90, 160), (255, 60), (180, 255), (40, 0), (20, 0)]
+    ("ink_level", "background"), [(0, 200), (0, 128), (90, 160), (255, 60), (180, 255), (40, 0), (20, 0)]
 )
-def test_levels_are_stretched(ink: NDArray[np.uint8], ink_level: int, ground: int) -> None:
-    faded = np.rint(ground + (ink_level - ground) * (ink / 255)).astype(np.uint8)
+def test_levels_are_stretched(ink: NDArray[np.uint8], ink_level: int, background: int) -> None:
+    faded = np.rint(background + (ink_level - background) * (ink / 255)).astype(np.uint8)
     image = read(encode(Image.fromarray(faded)))
-    assert image.inverted is (ink_level < ground)
+    assert image.inverted is (ink_level < background)
     assert np.abs(image.pixels.astype(int) - ink).max() <= 8  # quantised levels
 
 
@@ -180,7 +174,7 @@ def test_unknown_formats_and_empty_files(data: bytes) -> None:
 
 
 def test_jpeg_with_many_scans() -> None:
-    """Each takes as long to decode as the whole image, and few bytes."""
+    """Each scan takes as long to decode as the whole image, but few bytes."""
     data = encode(Image.new("L", (28, 28), 9), "JPEG")
     scan = data[data.index(b"\xff\xda") : -2]
     detail = "The JPEG image has more than 100 scans or 10,000 segments. Save it again as a baseline JPEG."
@@ -189,7 +183,7 @@ def test_jpeg_with_many_scans() -> None:
 
 
 def test_jpeg_followed_by_a_video(ink: NDArray[np.uint8]) -> None:
-    """Phones append one to live photos. One in 65,536 pairs of bytes in it equals the start of a scan."""
+    """Phones append a video to live photos. By chance, one in 65,536 pairs of its bytes begins a scan."""
     exif = b"Exif\0\0 nonsense" + 200 * b"\xff\xda\xff\xd9"
     photo = encode(Image.fromarray(ink), "JPEG", exif=exif)
     video = np.random.default_rng(0).bytes(11_000_000)

@@ -21,6 +21,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 NO_INTEGER = "cannot be 'abc': Input should be a valid integer, unable to parse string as an integer. See --help."
+NO_BOOLEAN = "cannot be 'no!': Input should be true or false. See --help."
 NO_KEY = "cannot be '': The key is empty. Set one, or omit it to serve without a key. See --help."
 NO_ORIGIN = (
     "cannot be 'http://a.example,b.example': 'b.example' is not an origin."
@@ -42,6 +43,7 @@ UNKNOWN = {"THREE_OR_SEVEN_PROT": "80", "three_or_seven_api_kye": "s3cret", "THR
         (["--api-key="], {}, f"The option --api-key {NO_KEY}"),
         ([], {"THREE_OR_SEVEN_API_KEY": ""}, f"The environment variable THREE_OR_SEVEN_API_KEY {NO_KEY}"),
         (["--cors-origins", "http://a.example,b.example"], {}, f"The option --cors-origins {NO_ORIGIN}"),
+        (["--access-log", "no!"], {}, f"The option --access-log {NO_BOOLEAN}"),
         (["--port", "abc"], UNKNOWN, f"{WARNINGS}The option --port {NO_INTEGER}"),
     ],
 )
@@ -81,9 +83,10 @@ def test_entry_points(tmp_path: Path, program: tuple[str, ...], workers: int) ->
 
 
 def test_help_version_and_unknown_option() -> None:
-    text = " ".join(run("--help").stdout.split())
+    text = " ".join(run("--help", COLUMNS="200").stdout.split())
     for option in ("--host HOST", "--cors-origins URL,URL", "--http h11|httptools", "--access-log [true|false]"):
         assert option in text
+    assert "(default: weights/three-or-seven.safetensors)" in text
     assert text.count("(default: none)") == 2
     assert not re.search(r"SecretStr|null|None|list\[|True", text)
     assert run("--version").stdout == f"{__version__}\n"

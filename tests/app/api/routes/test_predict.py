@@ -12,7 +12,6 @@ from PIL import Image
 from app.classifier import Classifier
 from app.classifier.weights import DEFAULT_PATH, load
 from model_training.data import Digits
-from model_training.evaluation import evaluate
 from tests.app.problems import assert_problem
 from tests.conftest import SEVEN, THREE, encode
 from tests.serving import Server, serve
@@ -47,13 +46,12 @@ def test_form_and_body(client: httpx2.Client) -> None:
     }
 
 
-def test_mnist_errors_equal_those_of_evaluate(client: httpx2.Client, digits: Digits, others: Digits) -> None:
-    """With `fit` there are at most three errors more."""
+def test_mnist_errors(client: httpx2.Client, classifier: Classifier, digits: Digits) -> None:
+    """With `fit` there are at most three more errors."""
     images = [encode(Image.fromarray(image)) for image in digits.images]
     answers = [client.post("/predict", content=image).json()["digit"] for image in images]
     errors = int((np.array(answers) != digits.labels).sum())
-    weights = load(DEFAULT_PATH)
-    assert errors == evaluate(Classifier(weights.parameters, weights.metadata.threshold), digits, others).errors
+    assert errors == (classifier.predict(digits.images).digits != digits.labels).sum()
     fitted: list[int] = []
     for start in range(0, len(images), 64):
         files = [("files", image) for image in images[start : start + 64]]
@@ -184,17 +182,6 @@ def test_other_digits_are_not_confident(client: httpx2.Client, others: Digits) -
         answer = client.post("/predict", files={"file": image}).json()
         assert answer["confident"] is False
         assert max(answer["probabilities"].values()) < 0.6
-
-
-def test_fit(client: httpx2.Client, digits: Digits) -> None:
-    paper = Image.new("L", (640, 480), 235)
-    ink = Image.fromarray(255 - digits.only(7).images[0]).resize((120, 120), Image.Resampling.BICUBIC)
-    paper.paste(ink.point(lambda level: level * 235 // 255), (450, 60))
-    answer = client.post("/predict", params={"fit": True}, files={"file": encode(paper)}).json()
-    assert (answer["digit"], answer["confident"]) == (7, True)
-    crop = answer["image"].pop("crop")
-    assert [crop[name] for name in ("x", "y", "width", "height")] == pytest.approx([480, 77, 50, 86], abs=25)
-    assert answer["image"] == {"format": "PNG", "width": 640, "height": 480, "inverted": True, "fitted": True}
 
 
 def test_batch(client: httpx2.Client) -> None:

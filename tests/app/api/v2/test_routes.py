@@ -27,9 +27,8 @@ def triton(client: httpx2.Client) -> Iterator[tritonclient.http.InferenceServerC
 
 
 @pytest.fixture(scope="module")
-def expected(digits: Digits) -> Predictions:
-    weights = load(DEFAULT_PATH)
-    return Classifier(weights.parameters, weights.metadata.threshold).predict(digits.images)
+def expected(classifier: Classifier, digits: Digits) -> Predictions:
+    return classifier.predict(digits.images)
 
 
 def test_triton_client_metadata(triton: tritonclient.http.InferenceServerClient) -> None:
@@ -69,7 +68,7 @@ def test_triton_client_inference(
     binary_output: bool,
     datatype: str,
 ) -> None:
-    """Both also equal `evaluate`: see test_predict."""
+    """The predictions equal those of the classifier."""
     images = digits.images if datatype == "UINT8" else digits.images.reshape(-1, 784) / np.float32(255)
     for start in range(0, len(images), 700):
         part = images[start : start + 700]
