@@ -119,9 +119,11 @@ def _parse_form(body: bytes, boundary: str, maximum: int) -> list[Part] | None:
         with PushMultipartParser(boundary, max_segment_count=maximum) as parser:
             for event in parser.parse(body):  # for each part: its head, its content if it has any, None
                 if isinstance(event, MultipartSegment):
-                    parts.append(Part(event.name, event.filename, b""))
+                    head, content = event, b""
                 elif event:
-                    parts[-1] = parts[-1]._replace(content=parts[-1].content + event)
+                    content += event
+                else:
+                    parts.append(Part(head.name, head.filename, content))
     except MultipartError as error:
         if isinstance(error, ParserLimitReached) and len(parts) == maximum:
             return None
