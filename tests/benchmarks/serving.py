@@ -100,7 +100,9 @@ BENTO = ["-m", "bentoml", "serve", f"{CONTESTANTS}.bentoml_service:ThreeOrSeven"
 CONTENDERS = {
     **{
         LIMIT[parser]: Contestant(
-            (*COMMON, *UVICORN, "starlette", "pydantic"), uvicorn("limit", "--no-access-log", "--http", parser), [BARE]
+            (*COMMON, *UVICORN, "opencv-python-headless", "starlette", "pydantic"),
+            uvicorn("limit", "--no-access-log", "--http", parser),
+            [BARE],
         )
         for parser in PARSERS
     },

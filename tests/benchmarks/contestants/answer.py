@@ -15,20 +15,20 @@ classifier = Classifier(_weights.parameters, _weights.metadata.threshold)
 def answer(image: Image.Image) -> dict[str, Any]:
     """Return the response of `/predict` for a valid grey image of 28 x 28 pixels, light on dark."""
     [prediction] = classifier.predict(np.asarray(image)[None]).each()
-    return describe(image, prediction)
+    return describe(image.format, image.height, image.width, prediction)
 
 
-def describe(image: Image.Image, prediction: Prediction) -> dict[str, Any]:
-    """Make the response of `/predict` from an image and its prediction."""
+def describe(file_format: str | None, height: int, width: int, prediction: Prediction) -> dict[str, Any]:
+    """Make the response of `/predict` from an image's format and size and its prediction."""
     three, seven = prediction.probabilities
     return {
         "digit": prediction.digit,
         "probabilities": {"3": round(three, 6), "7": round(seven, 6)},
         "confident": prediction.confident,
         "image": {
-            "format": image.format,
-            "width": image.width,
-            "height": image.height,
+            "format": file_format,
+            "width": width,
+            "height": height,
             "inverted": False,
             "fitted": False,
         },

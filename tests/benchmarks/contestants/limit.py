@@ -1,15 +1,14 @@
 """The limit: an ASGI application that only decodes the image, runs the network and responds.
 
-Concurrent requests share forward passes, as in the service. No framework, no check, no log, no metrics: a service in
-Python that does the same work cannot be much faster.
+Concurrent requests share forward passes, and OpenCV decodes, as in the service. No framework, no check, no log, no
+metrics: a service in Python that does the same work cannot be faster.
 """
 
 import json
-from io import BytesIO
 from typing import Any
 
+import cv2
 import numpy as np
-from PIL import Image
 from starlette.types import Receive, Scope, Send
 
 from app.batching import Microbatch
@@ -25,8 +24,9 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         message: Any = await receive()
         body += message["body"]
         more = message["more_body"]
-    image = Image.open(BytesIO(body))
-    content = json.dumps(describe(image, await microbatch.classify(np.asarray(image)))).encode()
+    image: Any = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE)
+    height, width = image.shape
+    content = json.dumps(describe("PNG", height, width, await microbatch.classify(image))).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": content})
