@@ -94,7 +94,7 @@ def uvicorn(name: str, *options: str) -> list[str]:
 PARSERS = ("httptools", "h11")
 LIMIT, OURS = ({parser: f"{name}, {parser}" for parser in PARSERS} for name in ("the limit", "this service"))
 PLAIN = "plain FastAPI"
-PARSER = {OURS["h11"]: "h11"}
+PARSER = dict.fromkeys((LIMIT["h11"], OURS["h11"]), "h11")
 """HTTP parser of each server that does not use httptools."""
 BENTO = ["-m", "bentoml", "serve", f"{CONTESTANTS}.bentoml_service:ThreeOrSeven", "--port", "PORT"]
 CONTENDERS = {
