@@ -9,31 +9,32 @@ from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
 from app.preprocessing.polarity import SMALL, Grey, Ink, foreground, full_level, resized
 
-WORKING_SIDE, INK = 224, 0.3
-"""Longest side, in pixels, of the image in which the digit is looked for; minimum level of ink, of full ink."""
-RULE, RULE_RUN, RULE_THICKNESS = 0.8, 1 / 20, 1 / 40
-"""Minimum length of a rule, of its straight runs, and maximum thickness, of the image's side."""
-COVERED, PASSED, RECTANGULAR = 0.15, 1 / 6, 0.87
-"""Minimum share of the edge that a frame covers; length of a digit, of its frame's; area of a sheet, of a rectangle."""
-NEAR, PART, COMPARABLE = 0.1, 0.04, 0.5
-"""Maximum gap between a digit's parts, of its length; minimum area of a part; length of a comparable component."""
-DIGIT_SIDE, THINNEST, THICKEST, FINE = 20, 2.4, 3.6, 8
-"""Pixels of MNIST: its digits' side, its range of stroke widths; fine pixels to one of them."""
+WORKING_SIDE = 224  # longest side of the image in which the digit is looked for, in pixels
+INK = 0.3  # minimum level of a pixel of ink, relative to full ink
+RULE, RULE_RUN = 0.8, 1 / 20  # minimum length of a ruled line, and of its straight parts, relative to the image's side
+RULE_THICKNESS = 1 / 40  # maximum thickness of a ruled line, relative to the image's side
+COVERED = 0.15  # minimum share of the image's edge that a frame covers
+PASSED = 1 / 6  # minimum length of a digit, relative to a frame or table around it
+RECTANGULAR = 0.87  # minimum area of a sheet of paper, relative to its smallest enclosing rectangle
+NEAR = 0.1  # maximum gap between parts of a digit, relative to its length
+PART = 0.04  # minimum area of a part, relative to the largest one
+COMPARABLE = 0.5  # minimum length of a second digit, relative to the first
+DIGIT_SIDE, FINE = 20, 8  # longest side of MNIST's digits, in pixels; pixels of the canvas per pixel of MNIST
+THINNEST, THICKEST = 2.4, 3.6  # range of the stroke widths, in pixels of MNIST
 
 
 class Fitted(NamedTuple):
-    """A digit (28, 28), light on dark; whether it was dark; x, y, width, height; whether another one is left out."""
+    """A digit that was found in an image."""
 
-    pixels: Grey
-    inverted: bool
-    box: tuple[int, int, int, int]
-    ambiguous: bool
+    pixels: Grey  # (28, 28), light on dark
+    inverted: bool  # whether it was dark on light
+    box: tuple[int, int, int, int]  # its place in the image: x, y, width, height
+    ambiguous: bool  # whether another component of comparable size was left out
 
 
 def fit(grey: Grey, ink: Ink = "auto") -> Fitted:
     """Find the digit in an image uint8 (height, width). Raises ImageBlank if nothing stands out."""
-    working = resized(grey, WORKING_SIDE)
-    small = max(grey.shape) <= SMALL
+    working, small = resized(grey, WORKING_SIDE), max(grey.shape) <= SMALL
     for _ in range(3):  # a sheet of paper may show a box
         levels, inverted = foreground(working, ink, small)
         full = full_level(levels)
@@ -72,7 +73,7 @@ def _opened(mask: Grey, length: float, along: int) -> Any:
 
 
 def _select(mask: Grey, small: bool) -> tuple[Grey, Grey, bool]:
-    """Masks of the digit and of what it encloses, and whether another component of comparable size is left."""
+    """Return masks of the digit and of what it encloses, and whether another component of comparable size is left."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count == 1:
         raise ImageBlank
@@ -94,7 +95,7 @@ def _select(mask: Grey, small: bool) -> tuple[Grey, Grey, bool]:
 
 
 def _enclosed(component: Grey) -> Any:
-    """Mask of what a sheet, box or frame encloses: the holes of a component whose outline is a rectangle."""
+    """Return a mask of what a sheet, box or frame encloses: the holes of a component with a rectangular outline."""
     [outline], _ = cv2.findContours(component, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     rectangular = cv2.contourArea(outline) > RECTANGULAR * np.prod(cv2.minAreaRect(outline)[1])
     return (cv2.drawContours(np.zeros_like(component), [outline], 0, 1, cv2.FILLED) - component) * rectangular

@@ -6,36 +6,34 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
 
 Grey = NDArray[np.uint8]
 Ink = Literal["auto", "dark", "light"]
-
-MIN_CONTRAST, MIN_CLEAN_CONTRAST, MIN_NOISE_RATIO = 16, 5, 6
-"""Minimum contrast: in any noise, without noise (a pen of 1 pixel on 7,000 has 11), and of the noise's deviation."""
-FULL_PIXELS = 16
-"""Number of pixels that reach the level of full ink: the smallest digit has more, a speck has fewer."""
-COARSE_SIDE, WINDOW, CLOSENESS = 96, 33, 1.5
-"""Pixels of the image in which the background is found, of the window around each; weight of the image's distance."""
-EXPLAINED, MAX_INSIDE, SMALL = 0.96, 0.105, 48
-"""Of even light: variance that two levels explain, mean distance of ink from its outline; longest side always even."""
-FRAME, FULL_INK, GRAIN = 4, 240, 3
-"""Of 28 x 28: pixels at the edge that show the background, level of full ink, median deviations of paper grain."""
-_FRAME = np.pad(np.zeros([side - 2 * FRAME for side in IMAGE_SHAPE], np.bool_), FRAME, constant_values=True)
+MIN_CONTRAST = 16  # minimum contrast of ink, whatever the noise
+MIN_CLEAN_CONTRAST = 5  # minimum contrast of ink without noise: a pen of 1 pixel on a canvas of 7,000 has 11
+MIN_NOISE_RATIO = 6  # minimum contrast of ink, relative to the standard deviation of the noise
+FULL_PIXELS = 16  # number of pixels that reach the level of full ink: the smallest digit has more, a speck has fewer
+COARSE_SIDE = 96  # longest side of the image in which the background is found, in pixels
+WINDOW = 33  # side of the closing that removes the ink, in pixels of that image
+CLOSENESS = 1.5  # weight of the distance between background and image, relative to the background's roughness
+EXPLAINED = 0.96  # even light: minimum share of the variance that two levels explain
+MAX_INSIDE = 0.105  # even light: maximum mean distance of ink from its outline, relative to the image's side
+SMALL = 48  # maximum side of an image whose light is always taken as even, in pixels
+FULL_INK, GRAIN = 240, 3  # level of full ink in 28 x 28 pixels; grain of the paper, in median deviations
+EDGE = np.pad(np.zeros((20, 20), np.bool_), 4, constant_values=True)  # pixels of 28 x 28 that show the background
 
 
 def light_on_dark(grey: Grey, ink: Ink = "auto") -> tuple[Grey, bool]:
     """Make the background of 28 x 28 pixels black and the ink white, or raise ImageBlank; tell whether it was dark."""
-    frame = grey[_FRAME]
+    frame = grey[EDGE]
     if ink != "dark" and 2 * np.count_nonzero(frame) < frame.size and grey.max() >= FULL_INK:
         return grey, False  # the rest would change nothing
     background, low, high = _median(frame), float(grey.min()), float(grey.max())
     inverted = ink == "dark" if ink != "auto" else background - low > high - background
     if inverted:
         grey, background, low, high = 255 - grey, 255 - background, 255 - high, 255 - low
-    if 2 * background > low + high:  # the border is ink
-        background = low
+    background = low if 2 * background > low + high else background  # the edge may be ink
     black = background + GRAIN * (background - _median(grey[grey <= background]))  # measured on the side without ink
     if high - black < MIN_CONTRAST:
         raise ImageBlank
@@ -60,7 +58,7 @@ def foreground(grey: Any, ink: Ink, small: bool) -> tuple[Any, bool]:  # OpenCV'
 
 
 def _background(grey: Any, small: bool) -> tuple[Any, float]:
-    """Background of dark ink, and its cost: it is smooth and near the image, and the strokes are narrow.
+    """Return the background of dark ink, and its cost: it is smooth and near the image, and the strokes are narrow.
 
     It is one level in even light (Otsu's two classes), else a morphological closing, which removes the strokes.
     """
@@ -79,14 +77,14 @@ def _background(grey: Any, small: bool) -> tuple[Any, float]:
 
 
 def resized(grey: Any, longest: int) -> Any:
-    """Scale to so many pixels of the longest side."""
+    """Scale an image so that its longest side has so many pixels."""
     scale = longest / max(grey.shape)
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return cv2.resize(grey, [max(1, round(side * scale)) for side in grey.shape[::-1]], interpolation=way)
 
 
 def full_level(levels: Any) -> Any:
-    """Level of full ink, which FULL_PIXELS pixels reach or exceed."""
+    """Return the level of full ink, which FULL_PIXELS pixels reach."""
     counts = cv2.calcHist([levels], [0], None, [256], [0, 256]).ravel()
     return 255 - float(np.searchsorted(np.cumsum(counts[::-1]), FULL_PIXELS))
 
