@@ -94,8 +94,8 @@ class BatchTooLarge(Problem):
 
 
 class ImageMissing(Problem):
-    status, code, title = 422, "image-missing", "The request holds no image"
-    example = 'The form has "image". Send one image in the field "file".'
+    status, code, title = 422, "image-missing", "The request does not contain the expected upload"
+    example = 'The form has the field "image". Send one image in the field "file".'
 
 
 class ImageUnreadable(Problem):

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from app.errors import InternalError, InvalidParameter, MethodNotAllowed, NotFound, Problem
+from app.errors import ImageMissing, InternalError, InvalidParameter, MethodNotAllowed, NotFound, Problem
 
 REQUEST_ID = "5b14b2ee63c14c8eae0d1ad3c8a6a5d3"
 """Example of a request id."""
@@ -22,7 +22,7 @@ class ProblemDocument(BaseModel):
     """A problem with a request (RFC 9457)."""
 
     type: str = Field(description="path of a page that explains it", examples=["/problems/image-missing"])
-    title: str = Field(description="short description of the type", examples=["The request holds no image"])
+    title: str = Field(description="short description of the type", examples=[ImageMissing.title])
     status: int = Field(description="HTTP status code", examples=[422])
     detail: str = Field(description="what was wrong and what to do", examples=["The file is empty. Send an image."])
     instance: str = Field(description="path of the request", examples=["/predict"])

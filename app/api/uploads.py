@@ -1,5 +1,6 @@
 """Reading uploads: fields of a multipart form, or the request body itself."""
 
+import re
 from typing import Any, NamedTuple
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
@@ -78,7 +79,7 @@ async def read_upload(request: Request) -> bytes:
     images = [part.content for part in parts if part.name == FIELD]
     if len(images) != 1:
         several = f', or several to /predict/batch in fields "{BATCH_FIELD}"' if images else ""
-        raise ImageMissing(f"The form has {_quoted(parts)}. {advice}{several}.")
+        raise ImageMissing(f"The form has {_fields(parts)}. {advice}{several}.")
     return images[0]
 
 
@@ -93,7 +94,7 @@ async def read_batch(request: Request, max_batch: int) -> list[Part]:
     if parts is None or len(uploads) > max_batch:
         raise BatchTooLarge(f"The form has more than {max_batch} images. Send them in several requests.")
     if not uploads:
-        raise ImageMissing(f'The form has {_quoted(parts)}. Send each image in a field "{BATCH_FIELD}".')
+        raise ImageMissing(f'The form has {_fields(parts)}. Send each image in a field "{BATCH_FIELD}".')
     return uploads
 
 
@@ -130,10 +131,12 @@ def _parse_form(body: bytes, boundary: str, maximum: int) -> list[Part] | None:
         raise ImageMissing("The multipart form is truncated or has no boundary. Send all of it.") from error
     for part in parts:
         if part.name in QUERY_PARAMETERS:
-            raise InvalidParameter(f'"{part.name}" is a form field. Send it in the URL: ?{part.name}=VALUE.')
+            value = part.content.decode() if re.fullmatch(rb"\w{1,9}", part.content) else "VALUE"
+            raise InvalidParameter(f'"{part.name}" is a form field. Send it in the URL: ?{part.name}={value}.')
     return parts
 
 
-def _quoted(parts: list[Part]) -> str:
-    """Quote the names of fields for an error."""
-    return ", ".join(f'"{part.name[:MAX_NAME_LENGTH]}"' for part in parts) or "no field"
+def _fields(parts: list[Part]) -> str:
+    """Name the fields of a form for an error."""
+    names = ", ".join(f'"{part.name[:MAX_NAME_LENGTH]}"' for part in parts)
+    return f"the field{'s' * (len(parts) > 1)} {names}" if parts else "no field"

@@ -21,7 +21,7 @@ PART = b"--b\r\nContent-Disposition: form-data%s\r\n\r\nx"
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 
 TOO_LARGE = (413, "body-too-large", "The request body is too large")
-MISSING = (422, "image-missing", "The request holds no image")
+MISSING = (422, "image-missing", "The request does not contain the expected upload")
 FORMAT = (415, "image-format", "The file is not an image of a known format")
 UNKNOWN_FORMAT = "The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats."
 BROKEN_FORM = "The multipart form is truncated or has no boundary. Send all of it."
@@ -87,14 +87,16 @@ TOO_MANY_DETAIL = "The form has more than 64 images. Send them in several reques
 FIT = "The query parameter fit is 'maybe'. Send true or false."
 INK = "The query parameter ink is 'blue'. Send 'auto', 'dark' or 'light'."
 UNKNOWN = "Unknown query parameter {}. Send any of {}."
-IN_THE_FORM = '"{0}" is a form field. Send it in the URL: ?{0}=VALUE.'
+IN_THE_FORM = '"{0}" is a form field. Send it in the URL: ?{0}={1}.'
 
 
 def form_with(names: str) -> str:
     return f'The form has {names}. Send one image in the field "file".'
 
 
-TWO_FILES = form_with('"file", "file"')[:-1] + ', or several to /predict/batch in fields "files".'
+TWO_FILES = form_with('the fields "file", "file"')[:-1] + ', or several to /predict/batch in fields "files".'
+
+LONG = 16 * [f'"{"x" * 40}"']
 
 
 def query(text: str) -> dict[str, Any]:
@@ -105,17 +107,17 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "text": ({"files": {"file": b"I am a seven, honestly"}}, FORMAT, UNKNOWN_FORMAT),
     "empty body": ({}, MISSING, 'The body is empty. Send one image in the field "file" of a form, or as the body.'),
     "empty file": ({"files": {"file": b""}}, MISSING, "The file is empty. Send an image."),
-    "wrong field": ({"files": {"image": SEVEN}}, MISSING, form_with('"image"')),
-    "two wrong fields": ({"files": [("image", SEVEN), ("bild", SEVEN)]}, MISSING, form_with('"image", "bild"')),
+    "wrong field": ({"files": {"image": SEVEN}}, MISSING, form_with('the field "image"')),
+    "two wrong fields": ({"files": {"image": SEVEN, "bild": SEVEN}}, MISSING, form_with('the fields "image", "bild"')),
     "field twice": ({"files": [("file", SEVEN)] * 2}, MISSING, TWO_FILES),
-    "field name not ASCII": ({"files": {"ßüß": SEVEN}}, MISSING, form_with('"ßüß"')),
-    "16 long names": ({"files": [("x" * 1000, b"")] * 16}, MISSING, form_with(", ".join(16 * [f'"{"x" * 40}"']))),
+    "field name not ASCII": ({"files": {"ßüß": SEVEN}}, MISSING, form_with('the field "ßüß"')),
+    "16 long names": ({"files": [("x" * 1000, b"")] * 16}, MISSING, form_with(f"the fields {', '.join(LONG)}")),
     "17 fields": ({"files": [("x", b"")] * 17}, MISSING, form_with("more than 16 fields")),
     "no boundary": ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, MISSING, BROKEN_FORM),
     "empty form": ({"content": b"", "headers": FORM}, MISSING, BROKEN_FORM),
     "form without end": ({"content": PART % b'; name="file"', "headers": FORM}, MISSING, BROKEN_FORM),
     "form without fields": ({"content": b"--b--\r\n", "headers": FORM}, MISSING, form_with("no field")),
-    "field without name": ({"content": PART % b"" + b"\r\n--b--", "headers": FORM}, MISSING, form_with('""')),
+    "field without name": ({"content": PART % b"" + b"\r\n--b--", "headers": FORM}, MISSING, form_with('the field ""')),
     "truncated image": (
         {"files": {"file": SEVEN[:-60]}},
         (422, "image-unreadable", "The image cannot be read"),
@@ -136,13 +138,15 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "unknown parameters": (query("fit=1&Ink=dark&colors=0"), PARAMETER, UNKNOWN.format("Ink, colors", "fit, ink")),
     "explain: unknown": (query("colour=1"), PARAMETER, UNKNOWN.format("colour", "fit, ink, colors")),
     "batch: unknown": (query("fitted=true"), PARAMETER, UNKNOWN.format("fitted", "fit, ink")),
-    "fit in the form": ({"files": {"file": SEVEN}, "data": {"fit": "1"}}, PARAMETER, IN_THE_FORM.format("fit")),
-    "batch: ink in the form": ({"files": {"files": SEVEN}, "data": {"ink": "a"}}, PARAMETER, IN_THE_FORM.format("ink")),
+    "fit in the form": ({"files": {"file": SEVEN}, "data": {"fit": "1"}}, PARAMETER, IN_THE_FORM.format("fit", "1")),
+    "batch: ink in the form": ({"files": {"files": SEVEN, "ink": b"a"}}, PARAMETER, IN_THE_FORM.format("ink", "a")),
+    "fit as a file": ({"files": {"file": SEVEN, "fit": SEVEN}}, PARAMETER, IN_THE_FORM.format("fit", "VALUE")),
+    "long fit": ({"files": {"file": SEVEN, "fit": b"x" * 41}}, PARAMETER, IN_THE_FORM.format("fit", "VALUE")),
     "explain: text": ({"files": {"file": b"junk"}}, FORMAT, UNKNOWN_FORMAT),
     "batch: 65 images": ({"files": [("files", SEVEN)] * 65}, TOO_MANY, TOO_MANY_DETAIL),
     "batch: more parts than are parsed": ({"files": [("files", SEVEN)] * 81}, TOO_MANY, TOO_MANY_DETAIL),
     "batch: no form": ({"content": SEVEN}, MISSING, NO_FORM),
-    "batch: wrong field": ({"files": {"file": SEVEN}}, MISSING, f'The form has "file". {BATCH_FIELD}'),
+    "batch: wrong field": ({"files": {"file": SEVEN}}, MISSING, f'The form has the field "file". {BATCH_FIELD}'),
 }
 PATHS = {"explain": "/explain", "batch": "/predict/batch"}
 
