@@ -24,10 +24,10 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 """Header with the size of the JSON in bytes, if binary tensors follow the JSON."""
 
 RANGES = {
-    "UINT8": "A value is out of range. Send UINT8 from 0 to 255.",
-    "FP32": "A value is out of range. Send FP32 from 0 (background) to 1: grey / 255.",
+    "UINT8": "A value is not an integer from 0 to 255. Send such integers, or fractions from 0 to 1 as FP32 [n, 784].",
+    "FP32": "A value is not a number from 0 to 1. Send FP32 from 0 (background) to 1: grey / 255.",
 }
-"""Error for a value out of range, by datatype."""
+"""Error for a value that is not allowed, by datatype."""
 
 PIECE_BYTES = 64 * 1024
 """Number of bytes of JSON that are parsed in one call. This takes a millisecond."""
@@ -41,8 +41,10 @@ def read_inference(body: bytes, header_length: str | None) -> tuple[schemas.Infe
     The first `header_length` bytes of the body are JSON; without it, all are.
     """
     length = len(body)
+    if not body:
+        raise InvalidInference("The body is empty. Send an inference request in JSON.")
     if header_length is not None:
-        if not (_NUMBER.fullmatch(header_length) and int(header_length) <= len(body)):
+        if not (_NUMBER.fullmatch(header_length) and int(header_length) <= length):
             received = f"{HEADER_LENGTH} is {header_length!r}, and the body has {length} bytes"
             raise InvalidInference(f"{received}. Send the number of bytes of the JSON at the beginning of the body.")
         length = int(header_length)
@@ -54,6 +56,8 @@ def read_inference(body: bytes, header_length: str | None) -> tuple[schemas.Infe
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
+        if first["type"] == "missing":
+            raise InvalidInference(f'The field "{where}" is missing. See /docs for an example of a request.') from None
         raise InvalidInference(f"The inference request is not valid: {where}: {first['msg']}.") from None
     names = [tensor.name for tensor in request.inputs]
     if names != [schemas.INPUT]:
@@ -81,8 +85,8 @@ def _read_tensor(tensor: schemas.RequestInput, data: bytes, binary: bytes) -> ND
     dtype, image_shape = schemas.INPUT_KINDS[tensor.datatype]
     count, *rest = tensor.shape or [0]
     if tuple(rest) != image_shape or count < 1:
-        expected = ", ".join(["n", *map(str, image_shape)])
-        raise InvalidInference(f"The shape is {tensor.shape}. For {tensor.datatype} send [{expected}], n at least 1.")
+        expected = f"For {tensor.datatype} send [n, {', '.join(map(str, image_shape))}], n at least 1"
+        raise InvalidInference(f"The shape is {shortened(tensor.shape)}. {expected}.")
     values = _from_binary(tensor, dtype, binary) if data in (b"", b"null") else _from_json(tensor, data, dtype)
     if values.size != count * PIXELS:
         raise InvalidInference(f"The data has {values.size} values. The shape {tensor.shape} needs {count * PIXELS}.")
@@ -102,8 +106,10 @@ def _from_json(tensor: schemas.RequestInput, data: bytes, dtype: type[np.generic
     for side in reversed(tensor.shape[1:]):
         image = _skeleton(image, side)
     layouts = (_skeleton(inner, (len(skeleton) - 1) // (len(inner) + 1)) for inner in (b"", image))
-    if skeleton == b"[]" or skeleton not in layouts:
-        raise InvalidInference(f"The data is not valid. Send {tensor.datatype} numbers, flat or nested like the shape.")
+    if skeleton.strip(b"[],"):
+        raise InvalidInference(RANGES[tensor.datatype])
+    if skeleton not in layouts:
+        raise InvalidInference(f"The data is not nested like the shape {tensor.shape}. Send it so, or flat.")
     flat, end, pieces = data.translate(None, b"[]"), -1, []
     try:
         while end < len(flat):

@@ -50,7 +50,7 @@ class RequestInput(BaseModel):
     """A tensor."""
 
     name: str = Field(examples=[INPUT])
-    shape: list[Annotated[int, Field(ge=-1, le=MAX_IMAGES)]] = Field(max_length=3, examples=[[1, *IMAGE_SHAPE]])
+    shape: list[Annotated[int, Field(ge=-1, le=MAX_IMAGES)]] = Field(examples=[[1, *IMAGE_SHAPE]])
     datatype: str = Field(description="UINT8 with the shape [n, 28, 28], or FP32 with [n, 784]", examples=["UINT8"])
     parameters: InputParameters | None = None
     data: list[Any] | None = Field(None, description="nested or flat; absent from a binary tensor")

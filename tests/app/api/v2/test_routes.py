@@ -138,9 +138,10 @@ BINARY = {name: value for name, value in BLANK.items() if name != "data"}
 
 INVALID = "The inference request is not valid: "
 SHAPE = "For UINT8 send [n, 28, 28], n at least 1."
-NUMBERS = "The data is not valid. Send UINT8 numbers, flat or nested like the shape."
-FP32_RANGE = "A value is out of range. Send FP32 from 0 (background) to 1: grey / 255."
-UINT8_RANGE = "A value is out of range. Send UINT8 from 0 to 255."
+NESTING = "The data is not nested like the shape [{}, 28, 28]. Send it so, or flat."
+FP32_RANGE = "A value is not a number from 0 to 1. Send FP32 from 0 (background) to 1: grey / 255."
+UINT8_RANGE = "A value is not an integer from 0 to 255. Send such integers, or fractions from 0 to 1 as FP32 [n, 784]."
+MISSING = 'The field "{}" is missing. See /docs for an example of a request.'
 OUTPUTS = "Request any of probabilities, digit, confident once."
 
 REFUSALS: list[tuple[Any, str]] = [
@@ -151,6 +152,8 @@ REFUSALS: list[tuple[Any, str]] = [
     (changed(shape=[28, 28]), f"The shape is [28, 28]. {SHAPE}"),
     (changed(shape=[0, 28, 28]), f"The shape is [0, 28, 28]. {SHAPE}"),
     (changed(shape=[-1, 28, 28]), f"The shape is [-1, 28, 28]. {SHAPE}"),
+    (changed(shape=[1, 1, 28, 28]), f"The shape is [1, 1, 28, 28]. {SHAPE}"),
+    (changed(shape=[1] * 100_000), f"The shape is [1, 1, 1, 1, 1, 1, ...]. {SHAPE}"),
     (changed(datatype="FP32"), "The shape is [1, 28, 28]. For FP32 send [n, 784], n at least 1."),
     (
         changed(shape=[2**31 - 1, 28, 28]),
@@ -161,12 +164,14 @@ REFUSALS: list[tuple[Any, str]] = [
         INVALID + "inputs.0.shape.0: Input should be less than or equal to 2147483647.",
     ),
     (changed(data=[256] * 784), UINT8_RANGE),
-    (changed(data=[0.5] * 784), NUMBERS),
-    (changed(data=["a" * 500_000, *[""] * 1000]), NUMBERS),
+    (changed(data=[0.5] * 784), UINT8_RANGE),
+    (changed(data=["a" * 500_000, *[""] * 1000]), UINT8_RANGE),
     (changed(datatype="FP32", shape=[1, 784], data=[10**400] * 784), FP32_RANGE),
-    (changed(data=[[0] * 392] * 2), NUMBERS),
-    (changed(shape=[2, 28, 28], data=[[[0] * 28] * 28, [[0] * 27] * 28]), NUMBERS),
-    (changed(data=[]), NUMBERS),
+    (changed(data=[[0] * 392] * 2), NESTING.format(1)),
+    (changed(shape=[2, 28, 28], data=[[[0] * 28] * 28, [[0] * 27] * 28]), NESTING.format(2)),
+    (changed(data=0), NESTING.format(1)),
+    (changed(data=[]), "The data has 0 values. The shape [1, 28, 28] needs 784."),
+    (changed(data=[0]), "The data has 1 values. The shape [1, 28, 28] needs 784."),
     (changed(datatype="FP32", shape=[1, 784], data=[2] * 784), FP32_RANGE),
     (
         {"inputs": [BINARY]},
@@ -179,7 +184,8 @@ REFUSALS: list[tuple[Any, str]] = [
     ({"inputs": [BLANK], "outputs": [{"name": "animal"}]}, f"The outputs are ['animal']. {OUTPUTS}"),
     ({"inputs": [BLANK], "outputs": [{"name": "digit"}] * 2}, f"The outputs are ['digit', 'digit']. {OUTPUTS}"),
     ({"inputs": [{}] * 100_000}, INVALID + "inputs: List should have at most 1 item after validation, not 100000."),
-    ({}, INVALID + "inputs: Field required."),
+    ({}, MISSING.format("inputs")),
+    ({"inputs": [{"name": "image"}]}, MISSING.format("inputs.0.shape")),
     ([], INVALID + "Expected `object`, got `array`."),
 ]
 
@@ -201,7 +207,8 @@ LENGTH = (
 @pytest.mark.parametrize(
     ("body", "length", "error"),
     [
-        *((body, None, INVALID) for body in (b"", b"{", b'{"inputs": ' + b"[" * 100_000, b"\xff")),
+        *((body, None, INVALID) for body in (b"{", b'{"inputs": ' + b"[" * 100_000, b"\xff")),
+        (b"", None, "The body is empty. Send an inference request in JSON."),
         *((b"{}", length, LENGTH.format(length)) for length in ("x", "-1", "100000", "²", "9" * 5000)),
         (TORN + b"abc", str(len(TORN)), "binary_data_size is 3. Send a multiple of 4 for FP32."),
         (NUMBER.replace(b"*", b"NaN, " * 783 + b"NaN"), None, INVALID + "JSON is malformed: invalid character"),
