@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError, to_json
 from starlette.requests import Request
@@ -47,7 +47,7 @@ class ExplainOptions(Options):
 
 def router(service: Service) -> APIRouter:
     """Make the routes of a service."""
-    router = APIRouter(tags=["predict"], dependencies=guard(service.settings.api_key))
+    router = APIRouter(tags=["predict"], dependencies=[*guard(service.settings.api_key), Depends(check_query)])
     one_image = upload_body(FIELD, BINARY, *FORMATS)
     several = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": service.settings.max_batch}
     example, batch = _examples(service)
@@ -96,6 +96,13 @@ def router(service: Service) -> APIRouter:
         return Response(await service.explain(image, options.colors), media_type="image/png")
 
     return router
+
+
+async def check_query(request: Request) -> None:
+    """Raise InvalidParameter if a query parameter is repeated. FastAPI would use the last value."""
+    for name in ExplainOptions.model_fields:
+        if (count := len(request.query_params.getlist(name))) > 1:
+            raise errors.InvalidParameter(f"The query parameter {name} is given {count} times. Send it once.")
 
 
 async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:

@@ -86,6 +86,7 @@ TOO_MANY_DETAIL = "The form has more than 64 images. Send them in several reques
 
 FIT = "The query parameter fit is 'maybe'. Send true or false."
 INK = "The query parameter ink is 'blue'. Send 'auto', 'dark' or 'light'."
+REPEATED = "The query parameter {} is given {} times. Send it once."
 UNKNOWN = "Unknown query parameter {}. Send any of {}."
 IN_THE_FORM = '"{0}" is a form field. Send it in the URL: ?{0}={1}.'
 
@@ -138,6 +139,9 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "unknown parameters": (query("fit=1&Ink=dark&colors=0"), PARAMETER, UNKNOWN.format("Ink, colors", "fit, ink")),
     "explain: unknown": (query("colour=1"), PARAMETER, UNKNOWN.format("colour", "fit, ink, colors")),
     "batch: unknown": (query("fitted=true"), PARAMETER, UNKNOWN.format("fitted", "fit, ink")),
+    "repeated": (query("fit=true&ink=dark&fit=false"), PARAMETER, REPEATED.format("fit", 2)),
+    "batch: repeated": (query("ink=dark&ink=dark&ink="), PARAMETER, REPEATED.format("ink", 3)),
+    "explain: repeated": (query("colors=true&colors=true"), PARAMETER, REPEATED.format("colors", 2)),
     "fit in the form": ({"files": {"file": SEVEN}, "data": {"fit": "1"}}, PARAMETER, IN_THE_FORM.format("fit", "1")),
     "batch: ink in the form": ({"files": {"files": SEVEN, "ink": b"a"}}, PARAMETER, IN_THE_FORM.format("ink", "a")),
     "fit as a file": ({"files": {"file": SEVEN, "fit": SEVEN}}, PARAMETER, IN_THE_FORM.format("fit", "VALUE")),
