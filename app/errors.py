@@ -110,7 +110,7 @@ class ImageSize(Problem):
 
 class ImageBlank(Problem):
     status, code, title = 422, "image-blank", "The image is blank"
-    example = "Nothing stands out from the background. Send an image with a digit in it."
+    example = "Nothing stands out from the background. Send a digit clearly darker or lighter than its background."
 
 
 class InternalError(Problem):

@@ -229,7 +229,7 @@ def test_off_centre_mass_is_not_cropped() -> None:
 def test_blank_images(level: int, shape: tuple[int, int]) -> None:
     with pytest.raises(ImageBlank) as caught:
         fit(np.full(shape, level, np.uint8))
-    assert caught.value.detail == "Nothing stands out from the background. Send an image with a digit in it."
+    assert caught.value.detail == ImageBlank.example
 
 
 @pytest.mark.parametrize("shape", [(1, 40), (40, 1), (2, 2), (3000, 2), (7, 900)])
