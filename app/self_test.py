@@ -36,4 +36,4 @@ def check(classifier: Classifier, path: Path) -> None:
     if misread or max(unsure, overconfident) > MAX_WRONG:
         wrong = f"of {known.sum()} threes and sevens {misread} are misread and {unsure} are not confident"
         others = f"of {(~known).sum()} other digits {overconfident} are confident"
-        raise WeightsError(f"Cannot use the weights file {path}: in the self-test {wrong}, and {others}.")
+        raise WeightsError(f"Cannot use the weights file '{path}': in the self-test {wrong}, and {others}.")

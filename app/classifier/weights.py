@@ -21,7 +21,7 @@ DEFAULT_PATH = Path(__file__).resolve().parents[2] / "weights" / "three-or-seven
 
 FORMAT_VERSION = 1
 METADATA_KEY = "three-or-seven"
-ADVICE = "Use --weights, restore the default (`git restore weights`) or train (`python -m model_training train`)."
+ADVICE = "Give an existing weights file with --weights, run `git restore weights` or `python -m model_training train`."
 
 
 class WeightsError(Exception):
@@ -65,12 +65,12 @@ def load(path: Path) -> Weights:
         parameters = _to_parameters(tensors, metadata.architecture)
         _check(parameters, metadata)
     except OSError as error:
-        raise WeightsError(f"Cannot use the weights file {path}: {error.strerror}. {ADVICE}") from error
+        raise WeightsError(f"Cannot use the weights file '{path}': {error.strerror}. {ADVICE}") from error
     except (SafetensorError, KeyError) as error:  # KeyError: a data type that NumPy does not have
         reason = f"it is truncated, or no safetensors file for NumPy ({error})"
-        raise WeightsError(f"Cannot use the weights file {path}: {reason}. {ADVICE}") from error
+        raise WeightsError(f"Cannot use the weights file '{path}': {reason}. {ADVICE}") from error
     except (ValueError, TypeError, RecursionError) as error:
-        raise WeightsError(f"Cannot use the weights file {path}: {error}.") from error
+        raise WeightsError(f"Cannot use the weights file '{path}': {error}.") from error
     return Weights(parameters, metadata, hashlib.sha256(content).hexdigest())
 
 

@@ -57,7 +57,7 @@ def test_bad_weights_fail(tmp_path: Path, change: Change, layers: slice) -> None
     path = changed(tmp_path, change, layers)
     wrong = r"of 8 threes and sevens \d are misread and \d are not confident"
     reason = rf"in the self-test {wrong}, and of 8 other digits \d are confident\."
-    with pytest.raises(WeightsError, match=f"^{re.escape(f'Cannot use the weights file {path}')}: {reason}$"):
+    with pytest.raises(WeightsError, match=f"^Cannot use the weights file '{re.escape(str(path))}': {reason}$"):
         load_tested(path)
 
 

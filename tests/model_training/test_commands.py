@@ -150,7 +150,7 @@ def test_missing_data_or_weights(tmp_path: Path) -> None:
     path = tmp_path / "none"
     assert run("train", "--mnist", tmp_path, "--weights", path, code=1).stderr == error
     assert run("evaluate", "--mnist", tmp_path, code=1).stderr == error
-    error = f"Cannot use the weights file {path}: No such file or directory. {ADVICE}\n"
+    error = f"Cannot use the weights file '{path}': No such file or directory. {ADVICE}\n"
     assert run("evaluate", "--weights", path, code=1).stderr == error
 
 

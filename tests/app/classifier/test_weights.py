@@ -120,7 +120,7 @@ GOOD = {"version": "1", "format_version": 1, "architecture": [784, 3, 2], "digit
 )
 def test_invalid_metadata(path: Path, document: str | None, reason: str) -> None:
     write(path, PARAMETERS, document)
-    with pytest.raises(WeightsError, match=rf"^Cannot use the weights file {re.escape(str(path))}: .*{reason}"):
+    with pytest.raises(WeightsError, match=rf"^Cannot use the weights file '{re.escape(str(path))}': .*{reason}"):
         load(path)
 
 
@@ -145,8 +145,8 @@ BF16 = json.dumps({"0.W": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, r"weights.safetensors: No such file or directory\. Use --weights"),
-        (b"not weights", r"it is truncated, or no safetensors file for NumPy \(.*too large\)\. Use --weights"),
+        (None, r"weights.safetensors': No such file or directory\. Give an existing"),
+        (b"not weights", r"it is truncated, or no safetensors file for NumPy \(.*too large\)\. Give an existing"),
         (serialize({"0.W": PARAMETERS[0].W})[:-100], "it is truncated, or no safetensors file"),
         (len(BF16).to_bytes(8, "little") + BF16 + b"\0\0", r"no safetensors file for NumPy \('BF16'\)"),
     ],

@@ -37,7 +37,7 @@ UNKNOWN = {"THREE_OR_SEVEN_PROT": "80", "three_or_seven_api_kye": "s3cret", "THR
 @pytest.mark.parametrize(
     ("arguments", "environment", "error"),
     [
-        (["--weights", "none"], {}, f"Cannot use the weights file none: No such file or directory. {ADVICE}"),
+        (["--weights", "none"], {}, f"Cannot use the weights file 'none': No such file or directory. {ADVICE}"),
         (["--port", "abc"], {"THREE_OR_SEVEN_PORT": "80"}, f"The option --port {NO_INTEGER}"),
         ([], {"THREE_OR_SEVEN_PORT": "abc"}, f"The environment variable THREE_OR_SEVEN_PORT {NO_INTEGER}"),
         (["--api-key="], {}, f"The option --api-key {NO_KEY}"),

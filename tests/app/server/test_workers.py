@@ -120,7 +120,7 @@ def test_reload_of_bad_weights(tmp_path: Path) -> None:
         path.write_bytes(b"junk")
         server.process.send_signal(signal.SIGHUP)
         until(lambda: any("The workers continue with the earlier weights." in line for line in server.log))
-        assert any(f"Cannot use the weights file {path}" in line for line in server.log)
+        assert any(f"Cannot use the weights file '{path}'" in line for line in server.log)
         assert not any("not ready in time" in line for line in server.log)
         assert workers(server) == before
         assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
