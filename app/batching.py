@@ -35,7 +35,10 @@ class Microbatch:
         return answer
 
     def _gather(self, before: int) -> None:
-        """Run the forward pass, or wait for another iteration if images arrived in this one."""
+        """Run the forward pass if there are ENOUGH images, or if none has arrived since the last call.
+
+        Otherwise call this again in the next event-loop iteration. `before`: number of images at the last call.
+        """
         if before < (now := len(self._waiting)) < ENOUGH:
             asyncio.get_running_loop().call_soon(self._gather, now)
             return

@@ -19,7 +19,7 @@ FITS = {b"": False, b"fit=false": False, b"fit=true": True}
 
 
 class FastPath:
-    """Answers the requests of the fast path; FastAPI's routes answer all others by the same functions."""
+    """Answers POST to /predict, /predict/batch and infer if the query is in `FITS`. FastAPI answers all others."""
 
     def __init__(self, api: ASGIApp, service: Service) -> None:
         self._api, self._key = api, service.settings.api_key

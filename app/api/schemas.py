@@ -94,7 +94,7 @@ def batch_response(
 
 
 def prediction_fields(prediction: Prediction, image: DigitImage) -> dict[str, Any]:
-    """Make `PredictionFields`."""
+    """Make `PredictionFields` as a dictionary."""
     three, seven = prediction.probabilities
     return {
         "digit": prediction.digit,
@@ -112,7 +112,7 @@ def prediction_fields(prediction: Prediction, image: DigitImage) -> dict[str, An
 
 
 def model_info(metadata: Metadata) -> dict[str, str]:
-    """Make a `ModelInfo`."""
+    """Make a `ModelInfo` as a dictionary."""
     return {"name": metadata.name, "version": metadata.version}
 
 

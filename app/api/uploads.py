@@ -27,7 +27,7 @@ BINARY = {"type": "string", "format": "binary"}
 FORMATS = tuple(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif"))
 
 OTHER_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
-"""Content types of other content. The body may still be an image: curl sends the second type by default."""
+"""Content types that are not of images. The body may still be an image: curl sends the second type by default."""
 
 
 class Part(NamedTuple):
@@ -65,7 +65,7 @@ async def read_body(request: Request) -> bytes:
 
 
 async def read_upload(request: Request) -> bytes:
-    """Read the uploaded file. Raises ImageMissing if there is none, and the same errors as `read_body`."""
+    """Read the uploaded file. Raises ImageMissing unless there is exactly one, and the same errors as `read_body`."""
     body = await read_body(request)
     boundary = _boundary(request.headers)
     advice = f'Send one image in the field "{FIELD}"'

@@ -12,10 +12,10 @@ PIPE_BUF = 4096
 
 
 class AccessLog:
-    """Writes the lines of one event loop.
+    """Collects log lines, and writes them together in the next iteration of the event loop, with the same time stamp.
 
-    The lines of one event-loop iteration share a system call and a time stamp. With `logging`, a line would take as
-    long as the decoding of an image.
+    This needs one system call for each PIPE_BUF bytes. With `logging`, each line would take as long as the decoding
+    of an image.
     """
 
     def __init__(self) -> None:

@@ -23,14 +23,14 @@ REFUSAL_SECONDS = 0.2
 
 
 EXPIRED = "the body's deadline has expired"
-"""Message of the cancellation of a request whose body is too slow"""
+"""Message of the cancellation of a request whose body is too slow."""
 
 
 class Limits:
-    """Refuses requests that are too many, and bodies that are too large or too slow.
+    """Refuses requests if too many are in flight, and bodies that are too large or too slow.
 
-    A declared body over the limit is refused unread, a chunked one as soon as it passes the limit. The server
-    discards what still arrives.
+    A body whose Content-Length is too large is refused before it is read, a chunked one as soon as it exceeds the
+    limit. The server discards what still arrives.
     """
 
     def __init__(self, app: ASGIApp, max_body_bytes: int, body_timeout_seconds: float, max_in_flight: int) -> None:

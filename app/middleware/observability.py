@@ -32,7 +32,7 @@ logger = getLogger("uvicorn.error")
 class Observability:
     """Outermost middleware. The id of a request is the client's X-Request-ID if that is valid, or else random.
 
-    Exceptions of the other layers end here. They are logged with the id.
+    Exceptions of the inner layers are logged with the id, and raised again only if the response is incomplete.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, access_log: bool) -> None:

@@ -152,7 +152,10 @@ def _check_size(width: int, height: int, max_pixels: int, fit: bool) -> None:
 
 
 def _reduced(image: Image.Image) -> Image.Image:
-    """Shrink an image that is larger than `fit_digit` needs. Bands bound the memory that the conversion takes."""
+    """Reduce a large image by a whole factor, to less than twice the size at which `fit_digit` works.
+
+    This is done a band of rows at a time: a converted copy of the whole image would take up to 200 MB of memory.
+    """
     if (factor := max(image.size) // WORKING_SIDE) < 2:
         return image
     across, down = (min(factor, side) for side in image.size)

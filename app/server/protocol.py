@@ -9,9 +9,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class Protocol(H11Protocol):
-    """Closes connections that have no request in progress for `header_timeout_seconds`.
+    """Closes a connection after `header_timeout_seconds` without a request in progress.
 
-    These are idle connections, slow request heads, and bodies that arrive after their responses.
+    The client may be idle, slow to send a request head, or still sending the body of a request that was answered.
     """
 
     def __init__(self, header_timeout_seconds: float, **options: Any) -> None:
@@ -46,5 +46,8 @@ class Protocol(H11Protocol):
         super().send_400_response(msg)
 
     def shutdown(self) -> None:
-        """Close the connection after the request in progress. One without a request so far is closed after a second."""
+        """Close the connection: at once if it is idle, or else after the response in progress.
+
+        If no request has arrived on it yet, wait for a second first, since one may be on its way.
+        """
         self.loop.call_later(1 if self.cycle is None else 0, super().shutdown)

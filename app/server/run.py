@@ -52,7 +52,7 @@ def build(settings: Settings) -> ASGIApp:
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's supervisor, which also tests new weights, removes dead workers' gauges and closes its socket first."""
+    """uvicorn's supervisor of the workers. It also tests new weights and removes the gauges of workers that ended."""
 
     def __init__(self, config: uvicorn.Config, sock: socket.socket, settings: Settings) -> None:
         super().__init__(config, [sock])

@@ -69,7 +69,7 @@ def read_inference(body: bytes, header_length: str | None) -> tuple[schemas.Infe
 
 
 def _without_data(document: bytes) -> tuple[bytes, bytes]:
-    """Split a JSON document into all but the tensors' data, and the data of the last tensor."""
+    """Return a JSON document without the tensors' `data`, which Pydantic would parse, and the data of the last one."""
     request = msgspec.json.decode(document, type=dict[str, msgspec.Raw])
     if "inputs" not in request:
         return document, b""
@@ -96,10 +96,10 @@ def _read_tensor(tensor: schemas.RequestInput, data: bytes, binary: bytes) -> ND
 
 
 def _from_json(tensor: schemas.RequestInput, data: bytes, dtype: type[np.generic]) -> NDArray[Any]:
-    """Parse the numbers of a JSON tensor.
+    """Parse the numbers of a JSON tensor, flat or nested like its shape.
 
-    They are parsed in pieces, since a single call would hold the interpreter's lock and delay other requests. Before
-    that, the nesting is checked: without numbers and white space, the data must be that of a flat or nested array.
+    First the brackets and commas, which remain without numbers and white space, are compared with those of such an
+    array. Then the numbers are parsed in pieces: one long call would hold the interpreter's lock and delay others.
     """
     digits, kind = (b"0123456789-", list[int]) if dtype is np.uint8 else (b"0123456789-+.eE", list[float])
     skeleton, image = data.translate(None, digits + b" \t\r\n"), b""

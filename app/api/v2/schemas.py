@@ -47,7 +47,7 @@ class RequestParameters(BaseModel):
 
 
 class RequestInput(BaseModel):
-    """A tensor."""
+    """An input tensor."""
 
     name: str = Field(examples=[INPUT])
     shape: list[Annotated[int, Field(ge=-1, le=MAX_IMAGES)]] = Field(examples=[[1, *IMAGE_SHAPE]])
@@ -121,7 +121,7 @@ class ModelReadiness(BaseModel):
 
 
 class ResponseOutput(TensorMetadata):
-    """A tensor."""
+    """An output tensor."""
 
     data: list[float] | list[int] | list[bool] | None = Field(None, description="flat; absent from a binary tensor")
     parameters: dict[str, int] | None = None
