@@ -1,5 +1,6 @@
 """Reading uploads: fields of a multipart form, or the request body itself."""
 
+import re
 from typing import Any, NamedTuple
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
@@ -18,8 +19,8 @@ QUERY_PARAMETERS = frozenset({"fit", "ink", "colors"})
 MAX_PARTS = 16
 """Maximum number of parts of a form, not counting the images of a batch. Each part takes time to parse."""
 
-MAX_SHOWN = 40
-"""Maximum number of characters of a field's name or value in an error."""
+MAX_NAME_LENGTH = 40
+"""Maximum number of characters of a field name in an error."""
 
 BINARY = {"type": "string", "format": "binary"}
 
@@ -130,13 +131,12 @@ def _parse_form(body: bytes, boundary: str, maximum: int) -> list[Part] | None:
         raise ImageMissing("The multipart form is truncated or has no boundary. Send all of it.") from error
     for part in parts:
         if part.name in QUERY_PARAMETERS:
-            short = part.content.isalnum() and len(part.content) <= MAX_SHOWN  # bytes.isalnum: ASCII only
-            value = part.content.decode() if short else "VALUE"
+            value = part.content.decode() if re.fullmatch(rb"\w{1,9}", part.content) else "VALUE"
             raise InvalidParameter(f'"{part.name}" is a form field. Send it in the URL: ?{part.name}={value}.')
     return parts
 
 
 def _fields(parts: list[Part]) -> str:
     """Name the fields of a form for an error."""
-    names = ", ".join(f'"{part.name[:MAX_SHOWN]}"' for part in parts)
+    names = ", ".join(f'"{part.name[:MAX_NAME_LENGTH]}"' for part in parts)
     return f"the field{'s' * (len(parts) > 1)} {names}" if parts else "no field"

@@ -21,10 +21,7 @@ DEFAULT_PATH = Path(__file__).resolve().parents[2] / "weights" / "three-or-seven
 
 FORMAT_VERSION = 1
 METADATA_KEY = "three-or-seven"
-ADVICE = (
-    "Give an existing weights file with --weights, restore the default (`git restore weights`)"
-    " or train (`python -m model_training train`)."
-)
+ADVICE = "Give an existing weights file with --weights, run `git restore weights` or `python -m model_training train`."
 
 
 class WeightsError(Exception):
