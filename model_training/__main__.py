@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Annotated
@@ -18,24 +19,27 @@ from app.classifier import Classifier
 from app.classifier.pixels import DIGITS
 from app.classifier.weights import DEFAULT_PATH, Metadata, Weights, WeightsError, load, save
 from model_training.backprop import Backpropagation
-from model_training.data import MIRRORS, MNIST_SHA256, DataError, Mnist, load_mnist
+from model_training.data import MIRRORS, MNIST_SHA256, DataError, Digits, Mnist, load_mnist
 from model_training.diagnosis import CHECKED_EXAMPLES, PASSES, VARIANTS, verdict
-from model_training.display import console, follow, show_checks, show_evaluation, show_fit
-from model_training.evaluation import choose_threshold, evaluate
+from model_training.display import console, follow, progress, show_checks, show_evaluation, show_fit, show_outliers
+from model_training.evaluation import choose_threshold, evaluate, evaluate_outliers
 from model_training.figures import STYLE, loss_curves
 from model_training.fit_evaluation import RENDERED
 from model_training.gradient_check import TOLERANCE, check_gradient
+from model_training.held_out import held_out
 from model_training.parameters import as_layers, initialize, size
 from model_training.report import CARD, Report
 from model_training.trainer import Split, Trainer, TrainingSettings
+from model_training.uploads import uploaded
 
-MODEL_VERSION = "1.0.0"
+MODEL_VERSION = "1.1.0"
 LIBRARIES = ("numpy", "opencv-python-headless")
 """Libraries whose versions are stored with the weights, because the exact weights depend on them."""
 
 DEFAULTS = TrainingSettings()
 QUICK_EPOCHS = 36
 QUICK_OUTLIER_SHARE = 0.4
+QUICK_UPLOADS = 600
 QUICK_RENDERED = 5
 """Settings of `--quick`. A smaller share of outliers leaves more of the short training to the digits."""
 
@@ -123,20 +127,23 @@ def train(
         epochs=QUICK_EPOCHS if quick else epochs,
         batch_size=batch_size,
         outlier_share=QUICK_OUTLIER_SHARE if quick else outlier_share,
+        uploads=QUICK_UPLOADS if quick else DEFAULTS.uploads,
         learning_rate=learning_rate,
         seed=seed,
     )
     data = _load_mnist(mnist, mirrors)
     split = Split.of(data.train, settings)
-    trainer = Trainer(split, settings)
+    trainer = Trainer(split, _uploads(split, settings), settings)
     history = follow(trainer.epochs(), settings.epochs)
 
-    threshold = choose_threshold(trainer.parameters, split.validation)
+    unseen = held_out()
+    threshold = choose_threshold(trainer.parameters, split.validation_others.images, unseen)
     classifier = Classifier(trainer.parameters, threshold)
     figures = {
         "validation": evaluate(classifier, split.validation, split.validation_others),
         "test": evaluate(classifier, data.test.only(*DIGITS), data.test.without(*DIGITS)),
     }
+    confident = {kind.kind: kind.confident for kind in evaluate_outliers(classifier, unseen)}
     metadata = Metadata(
         version=MODEL_VERSION if settings == DEFAULTS else f"{MODEL_VERSION}+local",
         architecture=settings.architecture,
@@ -147,7 +154,7 @@ def train(
             "history": history,
         },
         data=MNIST_SHA256,
-        metrics={name: asdict(evaluation) for name, evaluation in figures.items()},
+        metrics={name: asdict(evaluation) for name, evaluation in figures.items()} | {"held_out": confident},
     )
     save(weights, trainer.parameters, metadata)
     _report(load(weights), data, min(rendered, QUICK_RENDERED) if quick else rendered, folder=weights.parent)
@@ -217,11 +224,21 @@ def diagnose(
         console.print(f"The loss curves are in {figure}.")
 
 
+def _uploads(split: Split, settings: TrainingSettings) -> Digits:
+    """Render and fit training images, twice as many threes and sevens as other digits."""
+    rng = np.random.default_rng(settings.seed)
+    counts = settings.uploads, settings.uploads // 2
+    seen = chain.from_iterable(uploaded(*part, rng) for part in zip((split.digits, split.others), counts, strict=True))
+    images, labels = zip(*progress(seen, sum(counts), "Rendering uploads"), strict=True)
+    return Digits(np.array(images), np.array(labels))
+
+
 def _report(weights: Weights, data: Mnist, rendered: int, folder: Path | None) -> None:
     """Evaluate the weights, print the figures and, if a folder is given, write the model card there."""
     with console.status("Measuring"):
         report = Report.of(weights, data.test, rendered)
     show_evaluation(report.evaluation)
+    show_outliers([*report.others, *report.unseen])
     show_fit(report.kinds)
     if folder is not None:
         report.write(folder)

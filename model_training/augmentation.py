@@ -72,7 +72,10 @@ class Augmentation:
         return displacements
 
     def _redraw(self, images: Images, rng: np.random.Generator) -> Images:
-        """Blur and threshold again: a low threshold thickens strokes, a high one thins them, a high gain hardens."""
+        """Imitate other pens: blur, then apply a soft threshold.
+
+        A low threshold thickens strokes, a high one thins them; a high gain sharpens their edges.
+        """
         n = len(images)
         blurred = unstack(cv2.GaussianBlur(stack(images), (5, 5), 0.9)).astype(np.float32)
         level = blurred.max(axis=(1, 2)) * rng.uniform(0.15, 0.8, n)

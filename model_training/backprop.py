@@ -37,7 +37,8 @@ class Backpropagation:
     def __init__(self, architecture: tuple[int, ...], batch_size: int, dtype: type[np.floating]) -> None:
         self.gradient = np.zeros(size(architecture), dtype)
         """dL/dparameters, flat, in the order of `model_training.parameters`."""
-        self._gradients = as_layers(self.gradient, architecture)
+        self.gradients = as_layers(self.gradient, architecture)
+        """The same, as layers"""
         self._activations = [np.empty((batch_size, units), dtype) for units in architecture[1:]]
         self._deltas = [np.empty_like(a) for a in self._activations[:-1]]
 
@@ -51,8 +52,8 @@ class Backpropagation:
         delta = (np.exp(log_p) - targets) / len(inputs)
         for layer in reversed(range(len(parameters))):
             a = activations[layer]
-            np.matmul(a.T, delta, out=self._gradients[layer].W)
-            np.sum(delta, axis=0, out=self._gradients[layer].b)
+            np.matmul(a.T, delta, out=self.gradients[layer].W)
+            np.sum(delta, axis=0, out=self.gradients[layer].b)
             if layer > 0:
                 delta = np.matmul(delta, parameters[layer].W.T, out=self._deltas[layer - 1])
                 delta *= a

@@ -35,14 +35,17 @@ class Digits(NamedTuple):
     """Images with their labels."""
 
     images: NDArray[np.uint8]
-    """(n, 28, 28), light ink on a dark ground"""
+    """(n, 28, 28), light ink on a dark background"""
     labels: NDArray[np.uint8]
     """(n,), 0 to 9"""
 
+    def take(self, chosen: NDArray[np.integer] | NDArray[np.bool_]) -> "Digits":
+        """Return the images at these indices, or those for which a mask (n,) is true."""
+        return Digits(self.images[chosen], self.labels[chosen])
+
     def only(self, *digits: int) -> "Digits":
         """Return the images of these digits."""
-        kept = np.isin(self.labels, list(digits))
-        return Digits(self.images[kept], self.labels[kept])
+        return self.take(np.isin(self.labels, list(digits)))
 
     def without(self, *digits: int) -> "Digits":
         """Return the images of all other digits."""
@@ -55,7 +58,13 @@ class Digits(NamedTuple):
             order = rng.permutation(np.flatnonzero(self.labels == digit))
             parts.append(np.split(order, [len(order) - round(fraction * len(order))]))
         rest, held_out = (np.sort(np.concatenate(side)) for side in zip(*parts, strict=True))
-        return Digits(self.images[rest], self.labels[rest]), Digits(self.images[held_out], self.labels[held_out])
+        return self.take(rest), self.take(held_out)
+
+
+def concatenated(*parts: Digits) -> Digits:
+    """Return all images of the parts, in their order."""
+    images, labels = zip(*parts, strict=True)
+    return Digits(np.concatenate(images), np.concatenate(labels))
 
 
 @dataclass(frozen=True)

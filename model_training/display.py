@@ -1,18 +1,20 @@
 """Prints progress and results in the terminal."""
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, track
 from rich.table import Column, Table
 
 from app.classifier.pixels import DIGITS
-from model_training.evaluation import SURE, Evaluation
-from model_training.fit_evaluation import KindFigures
+from model_training.evaluation import SURE, Evaluation, OutlierFigures
+from model_training.fit_evaluation import KindFigures, fit_calibration_error
 from model_training.gradient_check import Check
 from model_training.trainer import Epoch
 
+T = TypeVar("T")
 console = Console()
 
 
@@ -35,6 +37,11 @@ def follow(epochs: Iterable[Epoch], total: int) -> dict[str, list[float]]:
     return history
 
 
+def progress(items: Iterable[T], total: int, description: str) -> list[T]:
+    """Collect the items with a progress bar."""
+    return list(track(items, description, total, console=console))
+
+
 def show_checks(title: str, checks: list[Check]) -> None:
     """Print how each tensor's gradient compares with central differences."""
     columns = "tensor", "parameters", "relative error", "length ratio", "angle, degrees"
@@ -53,12 +60,22 @@ def show_evaluation(figures: Evaluation) -> None:
     console.print(table)
     for line in (
         f"Errors: {figures.errors} of {figures.images}, accuracy {figures.accuracy:.2%}, loss {figures.loss:.4f}",
-        f"Calibration error {figures.calibration_error:.4f}, {figures.confident:.2%} confident",
+        f"Expected calibration error {figures.calibration_error:.4f}, coverage {figures.coverage:.2%}",
         f"{figures.others} other digits: {figures.others_sure:.2%} above {SURE},"
         f" {figures.others_confident:.2%} confident, AUROC {figures.auroc:.4f}",
         f"Blank, full and noise images: maximum confidence {figures.noise_confidence:.3f}",
     ):
         console.print(line, highlight=False)
+
+
+def show_outliers(kinds: list[OutlierFigures]) -> None:
+    """Print how many images of each kind of neither digit are confident."""
+    counted = "images", "confident", "highest confidence"
+    columns = Column("kind", no_wrap=True), *(Column(name, justify="right") for name in counted)
+    table = Table(*columns, title="Images of neither digit", title_justify="left")
+    for kind in kinds:
+        table.add_row(kind.kind, str(kind.images), f"{kind.confident:.2%}", f"{kind.confidence:.3f}")
+    console.print(table)
 
 
 def show_fit(kinds: list[KindFigures]) -> None:
@@ -70,3 +87,4 @@ def show_fit(kinds: list[KindFigures]) -> None:
         counts = kind.wrong, kind.confident_and_wrong, kind.not_confident, kind.others_confident
         table.add_row(kind.kind, *map(str, counts))
     console.print(table)
+    console.print(f"Expected calibration error with fit: {fit_calibration_error(kinds):.4f}", highlight=False)

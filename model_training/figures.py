@@ -1,6 +1,7 @@
-"""The pictures in the model card and in the diagnosis."""
+"""Draws the figures of the model card and of `diagnose`."""
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -11,16 +12,18 @@ from numpy.typing import NDArray
 from app.classifier.network import Array, Parameters
 from app.classifier.pixels import DIGIT_COLORS, DIGITS, IMAGE_SHAPE
 from model_training.data import Digits
-from model_training.evaluation import reliability
+from model_training.evaluation import OutlierFigures, reliability
 from model_training.fit_evaluation import KindFigures
 
 HARDEST = 20
+"""Number of test images that are shown as the hardest."""
 RECEPTIVE_FIELDS = 40
+"""Maximum number of units whose weights are shown."""
 SMOOTHED = 20
-"""Passes"""
+"""Number of passes over which loss curves are averaged."""
 OTHERS_COLOR = "#777777"
 DOTS = 110
-"""Per inch"""
+"""Resolution of the figures, in dots per inch."""
 STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -29,19 +32,19 @@ STYLE: dict[Any, Any] = {
     "font.size": 10,
     "savefig.dpi": DOTS,
 }
-"""For `matplotlib.rc_context`"""
+"""Settings for `matplotlib.rc_context`."""
 
 
 def history(training: dict[str, Any]) -> Figure:
-    """Losses and validation errors over the epochs, from the weights file's account of the training."""
+    """Draw losses and validation errors over the epochs, from the metadata of the weights."""
     epochs, least = training["history"], training["settings"]["outlier_share"] * np.log(2)
     figure = Figure(figsize=(7, 2.8))
     losses, errors = figure.subplots(1, 2)
     numbers = range(1, len(epochs["loss"]) + 1)
-    losses.plot(numbers, epochs["loss"], color=OTHERS_COLOR, label="training, outliers included")
+    losses.plot(numbers, epochs["loss"], color=OTHERS_COLOR, label="training, with outliers")
     if least:
-        losses.axhline(least, color=OTHERS_COLOR, linestyle=":", linewidth=1, label="the least it can be")
-    losses.plot(numbers, epochs["validation_loss"], color=DIGIT_COLORS[7], label="validation, 3 and 7 alone")
+        losses.axhline(least, color=OTHERS_COLOR, linestyle=":", linewidth=1, label="its minimum")
+    losses.plot(numbers, epochs["validation_loss"], color=DIGIT_COLORS[7], label="validation, 3 and 7 only")
     losses.set(xlabel="epoch", ylabel="loss, nats", yscale="log")
     losses.legend(frameon=False, fontsize=8)
     errors.plot(numbers, epochs["validation_errors"], color=DIGIT_COLORS[7], linewidth=1)
@@ -50,23 +53,27 @@ def history(training: dict[str, Any]) -> Figure:
     return figure
 
 
-def reliability_diagram(probabilities: Array, labels: NDArray[np.uint8]) -> Figure:
-    """Accuracy against confidence, with the share of the images under each point."""
-    right = np.array(DIGITS)[probabilities.argmax(axis=1)] == labels
-    share, stated, actual = reliability(probabilities.max(axis=1), right).T
-    figure = Figure(figsize=(4.2, 3.4))
-    axes = figure.subplots()
-    axes.plot([0.5, 1], [0.5, 1], color=OTHERS_COLOR, linewidth=1, linestyle=":")
-    axes.scatter(stated, actual, s=30 + 300 * share, color=DIGIT_COLORS[7], alpha=0.8)
-    for x, y, part in zip(stated, actual, share, strict=True):
-        beside, end = (-0.05, "top") if y > 0.2 else (0.05, "bottom")
-        axes.annotate(f"{part:.2%}", (x, y + beside), ha="center", va=end, rotation="vertical", fontsize=7)
-    axes.set(xlabel="stated confidence", ylabel="share that is right", xlim=(0.48, 1.04), ylim=(-0.05, 1.08))
+def reliability_diagrams(answers: Mapping[str, tuple[Array, NDArray[np.bool_]]]) -> Figure:
+    """Draw accuracy against confidence, with the share of the images at each point.
+
+    answers: for each diagram the confidence (n,) and whether the answer is right (n,).
+    """
+    figure = Figure(figsize=(7, 3.4))
+    for axes, (title, values) in zip(figure.subplots(1, len(answers), sharey=True), answers.items(), strict=True):
+        share, stated, actual = reliability(*values).T
+        axes.plot([0.5, 1], [0.5, 1], color=OTHERS_COLOR, linewidth=1, linestyle=":")
+        axes.scatter(stated, actual, s=30 + 300 * share, color=DIGIT_COLORS[7], alpha=0.8)
+        for x, y, part in zip(stated, actual, share, strict=True):
+            beside, end = (-0.05, "top") if y > 0.2 else (0.05, "bottom")
+            axes.annotate(f"{part:.2%}", (x, y + beside), ha="center", va=end, rotation="vertical", fontsize=7)
+        axes.set(xlabel="confidence", xlim=(0.48, 1.04), ylim=(-0.05, 1.08))
+        axes.set_title(title, fontsize=10)
+    figure.supylabel("share of right answers", fontsize=10)
     return figure
 
 
 def confidence(digits: Array, others: Array, threshold: float) -> Figure:
-    """How confidence is distributed on threes and sevens and on other digits."""
+    """Draw the distribution of confidence on threes and sevens and on other digits."""
     figure = Figure(figsize=(7, 2.8))
     axes = figure.subplots()
     bins = np.linspace(0.5, 1, 51).tolist()
@@ -82,7 +89,7 @@ def confidence(digits: Array, others: Array, threshold: float) -> Figure:
 
 
 def hardest(digits: Digits, probabilities: Array) -> Figure:
-    """The test images whose true digit got the least probability."""
+    """Draw the test images whose true digit has the lowest probability."""
     true = probabilities[np.arange(len(digits.labels)), np.searchsorted(DIGITS, digits.labels)]
     figure = Figure(figsize=(7, 1.75))
     for axes, index in zip(figure.subplots(2, HARDEST // 2).flat, np.argsort(true)[:HARDEST], strict=True):
@@ -93,8 +100,21 @@ def hardest(digits: Digits, probabilities: Array) -> Figure:
     return figure
 
 
+def hardest_outliers(kinds: Sequence[OutlierFigures]) -> Figure:
+    """Draw the image of each kind of outlier that has the highest confidence."""
+    columns = -(-len(kinds) // 2)
+    figure = Figure(figsize=(7.5, 2.9))
+    grid = figure.subplots(2, columns)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, kind in zip(grid.flat, kinds, strict=False):
+        axes.imshow(kind.hardest, cmap="gray")
+        axes.set_title(f"{textwrap.fill(kind.kind, 15)}\n{kind.confidence:.3f}", fontsize=7, pad=2)
+    return figure
+
+
 def receptive_fields(parameters: Parameters) -> Figure:
-    """The first-layer units that matter most to the next layer: 4 rows, 2 dots a pixel, each on its own scale."""
+    """Draw the weights of the first-layer units with the largest weights to the next layer, each on its own scale."""
     (W, _), (onward, _), *_ = parameters
     units = np.argsort(-np.linalg.norm(onward, axis=1))[:RECEPTIVE_FIELDS]
     fields = W[:, units].T / np.abs(W[:, units]).max(axis=0)[:, None]
@@ -127,7 +147,7 @@ def _diverging() -> mpl.colors.Colormap:
 
 
 def loss_curves(curves: dict[str, list[float]]) -> Figure:
-    """One loss curve a variant, over passes: each pass faintly, and the mean over `SMOOTHED` passes."""
+    """Draw a loss curve for each variant: the passes in a faint colour, and their mean over `SMOOTHED` passes."""
     figure = Figure(figsize=(7, 3.2))
     axes = figure.subplots()
     colors = OTHERS_COLOR, DIGIT_COLORS[3], "black", DIGIT_COLORS[7]

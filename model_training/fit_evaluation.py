@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
 from app.preprocessing.decode import read_digit
 from model_training.data import Digits
+from model_training.evaluation import calibration_error
 from model_training.renderings import KINDS
 
 RENDERED = 500
@@ -29,6 +31,10 @@ class KindFigures:
     confident_and_wrong: int
     not_confident: int
     others_confident: int
+    confidence: NDArray[np.float32]
+    """Of each answer, (images,)"""
+    right: NDArray[np.bool_]
+    """Whether each answer is right, (images,)"""
     picture: NDArray[np.uint8]
     """An example"""
     seen: NDArray[np.uint8]
@@ -40,6 +46,12 @@ def evaluate_fit(classifier: Classifier, digits: Digits, others: Digits, count: 
     return [_evaluate(kind, classifier, digits, others, count) for kind in KINDS]
 
 
+def fit_calibration_error(kinds: Sequence[KindFigures]) -> float:
+    """Return the expected calibration error of the answers to all kinds of pictures together."""
+    confidence, right = (np.concatenate(parts) for parts in zip(*[(k.confidence, k.right) for k in kinds], strict=True))
+    return calibration_error(confidence, right)
+
+
 def _evaluate(kind: str, classifier: Classifier, digits: Digits, others: Digits, count: int) -> KindFigures:
     rng = np.random.default_rng(zlib.crc32(kind.encode()))
     digits, others = (
@@ -48,7 +60,7 @@ def _evaluate(kind: str, classifier: Classifier, digits: Digits, others: Digits,
         for chosen in [rng.permutation(len(some.labels))[:count]]
     )
     example = KINDS[kind](digits.images[0], np.random.default_rng(0))
-    answers, confident = _answers(kind, classifier, digits, rng)
+    answers, confidence, confident = _answers(kind, classifier, digits, rng)
     wrong = answers != digits.labels
     return KindFigures(
         kind=kind,
@@ -56,7 +68,9 @@ def _evaluate(kind: str, classifier: Classifier, digits: Digits, others: Digits,
         wrong=int(wrong.sum()),
         confident_and_wrong=int((wrong & confident).sum()),
         not_confident=int((~confident).sum()),
-        others_confident=int(_answers(kind, classifier, others, rng)[1].sum()),
+        others_confident=int(_answers(kind, classifier, others, rng)[2].sum()),
+        confidence=confidence,
+        right=~wrong,
         picture=example,
         seen=_fitted(example)[0],
     )
@@ -64,11 +78,11 @@ def _evaluate(kind: str, classifier: Classifier, digits: Digits, others: Digits,
 
 def _answers(
     kind: str, classifier: Classifier, digits: Digits, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the predicted digits, and whether each prediction is confident."""
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the predicted digits, their probabilities, and whether each prediction is confident."""
     seen, certain = zip(*[_fitted(KINDS[kind](image, rng)) for image in digits.images], strict=True)
     predictions = classifier.predict(np.stack(seen))
-    return predictions.digits, predictions.confident & np.array(certain)
+    return predictions.digits, predictions.probabilities.max(axis=1), predictions.confident & np.array(certain)
 
 
 def _fitted(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:

@@ -1,99 +1,161 @@
-"""Images that are neither a 3 nor a 7, to learn that nothing can be known of them.
+"""Makes images that are neither a 3 nor a 7, which the network learns to answer with equal probabilities.
 
-Outlier exposure (Hendrycks, Mazeika and Dietterich 2019): the network sees them in training with equal target
-probabilities for both digits, and so is less sure of much that it has not seen in training either.
+Outlier exposure (Hendrycks, Mazeika and Dietterich 2019): they are part of each batch, with the target 0.5 for both
+digits. The network is then less confident about much that it has not seen in training, too.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 
-import cv2
 import numpy as np
 
 from app.classifier.pixels import IMAGE_SHAPE
 from model_training.augmentation import GRID, HEIGHT, WIDTH, Augmentation, Images, gaussian_weights
 from model_training.data import Digits
+from model_training.glyphs import ASCII, OTHER_CHARACTERS, penned, printed
+from model_training.shapes import scribble, shape
+from model_training.strokes import Rng, draw
+
+Kind = Callable[[int, Rng], Images]
+"""Function that makes n images of one kind"""
+
+STRONGER = 1.75
+"""Factor of the stronger distortions of other digits: they still are neither a 3 nor a 7."""
+DRAWN = 10_000
+"""Number of shapes, and of scribbles, that are drawn once. Each use distorts them in another way."""
+FONTS = (
+    *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansDisplay", "DejaVuSansMono"),
+    *("DejaVuSansMono-BoldOblique", "DejaVuSerif", "DejaVuSerif-BoldItalic", "DejaVuSerifDisplay", "STIXGeneral"),
+    *("STIXGeneralItalic", "STIXGeneralBolIta", "cmr10", "cmti10"),
+)
+HERSHEY_FONTS = (
+    *("futural", "futuram", "rowmans", "rowmant", "scripts", "scriptc", "timesi", "timesr", "gothitt", "gothgbt"),
+    *("astrology", "mathlow", "mathupp", "symbolic", "music", "meteorology"),
+)
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """How often each kind of outlier comes, as a ratio; the kinds are methods of `Outliers`."""
-
-    other_digits: float = 12.0
-    """The hardest to tell, and what people try first"""
-    strokes: float = 1.0
-    noise: float = 0.4
-    inverted: float = 0.3
-    turned: float = 0.5
-    pieces: float = 0.5
-
-
-@dataclass(frozen=True)
 class Outliers:
-    """Makes outliers, from other digits and from what is done to threes and sevens."""
+    """Makes outliers of all kinds. Each kind has a fixed probability."""
 
-    others: Digits
-    """Digits other than 3 and 7"""
-    digits: Digits
-    """Threes and sevens"""
-    augmentation: Augmentation
-    mixture: Mixture
+    def __init__(self, digits: Digits, others: Digits, uploads: Images, augmentation: Augmentation) -> None:
+        """Prepare the kinds. digits: threes and sevens; others: other digits; uploads: other digits, fitted."""
+        stronger = replace(
+            augmentation,
+            **{name: STRONGER * getattr(augmentation, name) for name in ("rotation", "scale", "shear", "elastic")},
+        )
+        threes_and_sevens = copies(digits.images, augmentation)
+        every_digit = copies(np.concatenate([digits.images, others.images]), augmentation)
+        self.kinds: dict[str, tuple[Kind, float]] = {
+            "other digits": (copies(others.images, augmentation), 16.0),
+            "other digits, distorted more": (copies(others.images, stronger), 4.0),
+            "other digits, fitted": (copies(uploads, augmentation), 2.0),
+            "letters and signs": (copies(_ascii(), augmentation), 3.0),
+            "other scripts and symbols": (copies(_other_characters(), augmentation), 1.5),
+            "stroke fonts": (copies(_penned(), augmentation), 2.0),
+            "shapes": (copies(_shapes(), augmentation), 4.0),
+            "scribbles": (copies(_scribbles(), augmentation), 1.0),
+            "pairs": (pairs(every_digit), 0.5),
+            "pieces": (pieces(threes_and_sevens), 0.7),
+            "mirrored": (mirrored(threes_and_sevens), 0.5),
+            "inverted": (lambda n, rng: 255 - threes_and_sevens(n, rng), 0.3),
+            "noise": (noise, 0.4),
+        }
+        """Each kind with its weight. Other digits are the hardest to tell, and what people try first."""
+        weights = np.array([weight for _, weight in self.kinds.values()])
+        self._shares = weights / weights.sum()
 
-    def __call__(self, n: int, rng: np.random.Generator) -> Images:
-        """n outliers, kind by kind."""
-        ratios = asdict(self.mixture)
-        counts = rng.multinomial(n, np.array(list(ratios.values())) / sum(ratios.values()))
-        parts = [getattr(self, kind)(count, rng) for kind, count in zip(ratios, counts, strict=True) if count]
+    def __call__(self, n: int, rng: Rng) -> Images:
+        """Return n outliers, kind by kind."""
+        counts = rng.multinomial(n, self._shares)
+        parts = [kind(count, rng) for (kind, _), count in zip(self.kinds.values(), counts, strict=True) if count]
         return np.concatenate([np.zeros((0, *IMAGE_SHAPE), np.uint8), *parts])
 
-    def other_digits(self, n: int, rng: np.random.Generator) -> Images:
-        """0, 1, 2, 4, 5, 6, 8, 9, distorted as threes and sevens are."""
-        return self._copies(self.others, n, rng)
 
-    def strokes(self, n: int, rng: np.random.Generator) -> Images:
-        """Lines and curves through a few random points."""
-        images = np.zeros((n, *IMAGE_SHAPE), np.uint8)
-        for image in images:
-            points = rng.uniform(3, 25, (rng.integers(2, 8), 2))
-            if rng.random() < 0.5:
-                points = _rounded(points)
-            fixed_point = np.rint(points * 16).astype(np.int32)  # 4 binary places
-            line = cv2.LINE_AA if rng.random() < 0.7 else cv2.LINE_8
-            cv2.polylines(image, [fixed_point], bool(rng.random() < 0.15), 255, int(rng.integers(1, 5)), line, shift=4)
-        return self.augmentation(images, rng)
+def copies(images: Images, augmentation: Augmentation) -> Kind:
+    """Return a function that makes distorted copies of randomly chosen images."""
+    return lambda n, rng: augmentation(images[rng.integers(len(images), size=n)], rng)
 
-    def noise(self, n: int, rng: np.random.Generator) -> Images:
-        """Flat greys, ramps, clouds and grain, mixed; a third of them in black and white alone."""
-        smoothing = gaussian_weights(GRID, HEIGHT)
-        y, x = np.mgrid[-0.5 : 0.5 : HEIGHT * 1j, -0.5 : 0.5 : WIDTH * 1j]
-        slope_x, slope_y, clouds, grain = rng.normal(size=(4, n, 1, 1)) * (rng.random((4, n, 1, 1)) < 0.5)
-        levels = rng.random((n, 1, 1)) + slope_x * x + slope_y * y
-        levels += 0.3 * clouds * (smoothing @ rng.standard_normal((n, GRID, GRID)) @ smoothing.T)
-        levels += 0.3 * grain * rng.standard_normal((n, *IMAGE_SHAPE))
-        two_tone = rng.random((n, 1, 1)) < 1 / 3
-        return np.asarray(np.where(two_tone, levels > 0.5, np.clip(levels, 0, 1)) * 255, np.uint8)
 
-    def inverted(self, n: int, rng: np.random.Generator) -> Images:
-        """Threes and sevens dark on light, which the service never passes on."""
-        return 255 - self._copies(self.digits, n, rng)
+def pairs(kind: Kind) -> Kind:
+    """Return a function that makes pairs of images, overlaid or side by side."""
 
-    def turned(self, n: int, rng: np.random.Generator) -> Images:
-        """Threes and sevens mirrored, and half of them upside down too (a three alone upside down is a three)."""
-        mirrored = self._copies(self.digits, n, rng)[:, :, ::-1]
-        return np.where(rng.random((n, 1, 1)) < 0.5, mirrored, mirrored[:, ::-1])
+    def make(n: int, rng: Rng) -> Images:
+        most = WIDTH // 3
+        columns = most + np.arange(WIDTH) + rng.integers(0, most, (n, 1, 1)) * np.array([[[1]], [[-1]]])[:, None]
+        each, rows = np.arange(n)[:, None, None], np.arange(HEIGHT)[:, None]
+        left, right = (np.pad(kind(n, rng), ((0, 0), (0, 0), (most, most)))[each, rows, moved] for moved in columns)
+        return np.asarray(np.maximum(left, right))
 
-    def pieces(self, n: int, rng: np.random.Generator) -> Images:
-        """Threes and sevens of which only one side of a line near the middle is left."""
+    return make
+
+
+def pieces(kind: Kind) -> Kind:
+    """Return a function that cuts images along a random line near the centre, and keeps one side."""
+
+    def make(n: int, rng: Rng) -> Images:
         angle, offset = rng.uniform(0, 2 * np.pi, (n, 1, 1)), rng.uniform(-3, 3, (n, 1, 1))
         y, x = np.mgrid[:HEIGHT, :WIDTH] - (HEIGHT - 1) / 2
-        kept = x * np.cos(angle) + y * np.sin(angle) > offset
-        return np.where(kept, self._copies(self.digits, n, rng), np.uint8(0))
+        return np.where(x * np.cos(angle) + y * np.sin(angle) > offset, kind(n, rng), np.uint8(0))
 
-    def _copies(self, source: Digits, n: int, rng: np.random.Generator) -> Images:
-        return self.augmentation(source.images[rng.integers(len(source.images), size=n)], rng)
+    return make
 
 
-def _rounded(points: np.ndarray) -> np.ndarray:
-    """A smooth curve near a polygon's corners: points float64 (k, 2), x and y in pixels, become (6 k, 2)."""
-    fine = np.linspace(0, len(points) - 1, 6 * len(points))
-    curve = np.stack([np.interp(fine, np.arange(len(points)), axis) for axis in points.T], axis=1)
-    return np.asarray(cv2.blur(curve, (1, 5)))
+def mirrored(kind: Kind) -> Kind:
+    """Return a function that flips images left to right, and half of them top to bottom too.
+
+    A 3 that is flipped only top to bottom is still a 3.
+    """
+
+    def make(n: int, rng: Rng) -> Images:
+        images = kind(n, rng)[:, :, ::-1]
+        return np.where(rng.random((n, 1, 1)) < 0.5, images, images[:, ::-1])
+
+    return make
+
+
+def noise(n: int, rng: Rng) -> Images:
+    """Make flat greys, ramps, clouds and grain, mixed; a third of the images are black and white only."""
+    smoothing = gaussian_weights(GRID, HEIGHT)
+    y, x = np.mgrid[-0.5 : 0.5 : HEIGHT * 1j, -0.5 : 0.5 : WIDTH * 1j]
+    slope_x, slope_y, clouds, grain = rng.normal(size=(4, n, 1, 1)) * (rng.random((4, n, 1, 1)) < 0.5)
+    levels = rng.random((n, 1, 1)) + slope_x * x + slope_y * y
+    levels += 0.3 * clouds * (smoothing @ rng.standard_normal((n, GRID, GRID)) @ smoothing.T)
+    levels += 0.3 * grain * rng.standard_normal((n, *IMAGE_SHAPE))
+    two_tone = rng.random((n, 1, 1)) < 1 / 3
+    return np.asarray(np.where(two_tone, levels > 0.5, np.clip(levels, 0, 1)) * 255, np.uint8)
+
+
+# The pools are the same in every run, whatever its seed, and are drawn once in a process.
+
+
+@cache
+def _ascii() -> Images:
+    return np.array(printed(FONTS, ASCII))
+
+
+@cache
+def _other_characters() -> Images:
+    return np.array(printed(FONTS, OTHER_CHARACTERS))
+
+
+def printed_pool() -> Images:
+    """Return all glyphs of outline fonts that are used in the training, (n, 28, 28)."""
+    return np.concatenate([_ascii(), _other_characters()])
+
+
+@cache
+def _penned() -> Images:
+    return np.array(penned(HERSHEY_FONTS, np.random.default_rng(0), pens=4))
+
+
+@cache
+def _shapes() -> Images:
+    rng = np.random.default_rng(1)
+    return np.array([draw(shape(rng), rng) for _ in range(DRAWN)])
+
+
+@cache
+def _scribbles() -> Images:
+    rng = np.random.default_rng(2)
+    return np.array([draw(scribble(rng), rng) for _ in range(DRAWN)])

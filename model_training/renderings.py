@@ -114,7 +114,7 @@ def ruled(
 
 
 def lit(picture: NDArray[np.uint8], rng: Rng, darkest: float = 0.4) -> NDArray[np.uint8]:
-    """Darken the picture towards one side, as a lamp at the other side does."""
+    """Darken the picture gradually towards its left or right side, like paper lit from the other side."""
     light = np.linspace(darkest, 1, picture.shape[1], dtype=np.float32)[:: int(rng.choice([-1, 1]))]
     return np.asarray(picture * (light if picture.ndim == 2 else light[:, None]), np.uint8)
 
@@ -252,7 +252,7 @@ def tenth(digit: Grey, rng: Rng) -> Grey:
     return laid(placed(high(digit, 120), 1200, 900, rng), PAPER, PEN)
 
 
-KINDS: dict[str, Kind] = {
+PENS: dict[str, Kind] = {
     "plain, 280 x 280": plain,
     "enlarged without sharpening": enlarged,
     "strokes thickened by 10 pixels": partial(plain, thicker=10),
@@ -262,6 +262,11 @@ KINDS: dict[str, Kind] = {
     "cropped, thickened by 20": partial(cut, thicker=20),
     "cropped, 16 pixels": tiny,
     "cropped, 8 to 12 pixels": partial(tiny, least=8, most=12),
+    "pen of 1 or 2 pixels": thin,
+}
+"""Kinds of pens, crops and sizes, on clean paper."""
+
+PAGES: dict[str, Kind] = {
     "faint rules": partial(ruled, rule=(225, 230, 238)),
     "blue rules": ruled,
     "blue rules, lamp at one side": partial(ruled, lamp=True),
@@ -270,7 +275,6 @@ KINDS: dict[str, Kind] = {
     "90 pixels high on blue rules": partial(ruled, tall=90),
     "squared paper": partial(ruled, pitch=36, squared=True, rule=(170, 190, 220)),
     "squared paper, dark": partial(ruled, pitch=40, squared=True, rule=(90, 110, 150)),
-    "pen of 1 or 2 pixels": thin,
     "coloured pen and ground": coloured,
     "in a frame": framed,
     "in a box": boxed,
@@ -281,3 +285,6 @@ KINDS: dict[str, Kind] = {
     "chalk": chalk,
     "a tenth of the page": tenth,
 }
+"""Kinds of paper, light and photos."""
+
+KINDS = PENS | PAGES

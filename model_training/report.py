@@ -1,6 +1,6 @@
-"""The model card: what the weights are, what they were made of and how good they are, with figures.
+"""Measures weights and writes the model card: what they are, how they were made, how good they are.
 
-Every number comes from the weights file or from `evaluate`.
+Every number comes from the weights file or from a measurement.
 """
 
 from dataclasses import dataclass
@@ -11,33 +11,54 @@ import numpy as np
 
 from app.classifier import Classifier
 from app.classifier.pixels import DIGITS
-from app.classifier.weights import Metadata, Weights
+from app.classifier.weights import Weights
 from model_training import figures
 from model_training.data import Digits
-from model_training.evaluation import CONFIDENT_SHARE, SURE, Evaluation, evaluate
-from model_training.fit_evaluation import RENDERED, KindFigures, evaluate_fit
+from model_training.evaluation import (
+    MAX_HELD_OUT,
+    MAX_OTHERS,
+    SURE,
+    Evaluation,
+    OutlierFigures,
+    evaluate,
+    evaluate_outliers,
+)
+from model_training.fit_evaluation import RENDERED, KindFigures, evaluate_fit, fit_calibration_error
+from model_training.held_out import held_out
 from model_training.parameters import size
 
 CARD = "MODEL_CARD.md"
+OTHER_DIGITS = {0: "zeros", 1: "ones", 2: "twos", 4: "fours", 5: "fives", 6: "sixes", 8: "eights", 9: "nines"}
 
 
 @dataclass(frozen=True)
 class Report:
-    """Figures of weights on MNIST's test images."""
+    """Figures of weights on MNIST's test images and on images that are held out of the training."""
 
     weights: Weights
     test: Digits
     evaluation: Evaluation
+    others: list[OutlierFigures]
+    """By digit, on MNIST's other digits"""
+    unseen: list[OutlierFigures]
+    """By kind, on the images of `held_out`"""
     kinds: list[KindFigures]
     """With `fit`, by kind of rendered picture"""
 
     @classmethod
     def of(cls, weights: Weights, test: Digits, rendered: int = RENDERED) -> "Report":
-        """Measure weights on the test images, `rendered` of which are drawn as each kind of picture."""
+        """Measure weights; `rendered` of the test images are drawn as each kind of picture."""
         classifier = Classifier(weights.parameters, weights.metadata.threshold)
         digits, others = test.only(*DIGITS), test.without(*DIGITS)
-        kinds = evaluate_fit(classifier, digits, others, rendered)
-        return cls(weights, test, evaluate(classifier, digits, others), kinds)
+        by_digit = {f"MNIST, {name}": test.only(digit).images for digit, name in OTHER_DIGITS.items()}
+        return cls(
+            weights=weights,
+            test=test,
+            evaluation=evaluate(classifier, digits, others),
+            others=evaluate_outliers(classifier, by_digit),
+            unseen=evaluate_outliers(classifier, held_out()),
+            kinds=evaluate_fit(classifier, digits, others, rendered),
+        )
 
     def write(self, folder: Path) -> None:
         """Write the model card and its figures."""
@@ -45,21 +66,27 @@ class Report:
         predict = Classifier(self.weights.parameters, metadata.threshold).predict
         probabilities = predict(digits.images).probabilities
         others = predict(self.test.without(*DIGITS).images).probabilities.max(axis=1)
-        (folder / CARD).write_text(card(metadata, self.evaluation, self.kinds), encoding="utf-8")
+        right = np.array(DIGITS)[probabilities.argmax(axis=1)] == digits.labels
+        fitted = [np.concatenate([getattr(kind, name) for kind in self.kinds]) for name in ("confidence", "right")]
+        (folder / CARD).write_text(card(self), encoding="utf-8")
         with mpl.rc_context(figures.STYLE):
             for name, figure in {
                 "history": figures.history(metadata.training),
-                "reliability": figures.reliability_diagram(probabilities, digits.labels),
+                "reliability": figures.reliability_diagrams(
+                    {"as they are": (probabilities.max(axis=1), right), "with fit": (fitted[0], fitted[1])}
+                ),
                 "confidence": figures.confidence(probabilities.max(axis=1), others, metadata.threshold),
                 "hardest": figures.hardest(digits, probabilities),
+                "neither": figures.hardest_outliers([*self.others, *self.unseen]),
                 "fit": figures.rendered_kinds(self.kinds),
                 "receptive-fields": figures.receptive_fields(self.weights.parameters),
             }.items():
                 figure.savefig(folder / f"{name}.png", metadata={"Software": None})
 
 
-def card(metadata: Metadata, test: Evaluation, kinds: list[KindFigures]) -> str:
-    """The text of the card, in Markdown."""
+def card(report: Report) -> str:
+    """Return the text of the card, in Markdown."""
+    metadata, test, kinds = report.weights.metadata, report.evaluation, report.kinds
     settings = metadata.training["settings"]
     augmentation = settings["augmentation"]
     validation = metadata.metrics["validation"]
@@ -75,30 +102,34 @@ def card(metadata: Metadata, test: Evaluation, kinds: list[KindFigures]) -> str:
         f"| {kind.kind} | {kind.wrong} | {kind.confident_and_wrong} | {kind.not_confident} | {kind.others_confident} |"
         for kind in kinds
     )
+    neither = "\n".join(
+        f"| {row.kind} | {row.images:,} | {row.confident:.2%} | {row.confidence:.3f} |"
+        for row in (*report.others, *report.unseen)
+    )
+    unseen = np.mean([row.confident for row in report.unseen])
     return f"""# Model card: {metadata.name} {metadata.version}
 
-Tells a handwritten 3 from a 7 in an image of 28 x 28 pixels, light ink on a dark ground, and says how sure it is.
+Tells a handwritten 3 from a 7 in an image of 28 x 28 pixels, light ink on a dark background, with probabilities.
 
 ## Use
 
-Meant for single digits, drawn or scanned, in learning, demonstrations and tests of software. It is not meant for
-anything that depends on a digit being read right, such as cheques, post or health records.
+It is meant for single digits, drawn or scanned, in education, demonstrations and tests of software. It is not meant for
+purposes that depend on a correct answer, such as cheques, post or health records.
 
-It answers with the probabilities of 3 and of 7. What is neither mostly gets about even odds, and is not `confident`:
-the likelier digit's probability stays below {metadata.threshold:.3f}.
+It answers with the probabilities of 3 and of 7. For most images of anything else both are about a half, and the answer
+is not `confident`: the larger probability stays below the threshold, {metadata.threshold:.3f}.
 
 ## Figures
 
-On MNIST's test images, which no choice was made on: {test.images:,} threes and sevens, {test.others:,} other digits.
-Other digits and noise are kinds of outliers that it has learnt from, if not these images.
+On MNIST's test images, by which nothing was chosen: {test.images:,} threes and sevens, {test.others:,} other digits.
 
 | figure | test | validation |
 |---|---|---|
 | errors | {test.errors} of {test.images:,} | {validation["errors"]} of {validation["images"]:,} |
 | accuracy | {test.accuracy:.2%} | {validation["accuracy"]:.2%} |
 | negative log-likelihood, nats | {test.loss:.4f} | {validation["loss"]:.4f} |
-| expected calibration error | {test.calibration_error:.4f} | {validation["calibration_error"]:.4f} |
-| threes and sevens that are `confident` | {test.confident:.2%} | {validation["confident"]:.2%} |
+| expected calibration error (ECE) | {test.calibration_error:.4f} | {validation["calibration_error"]:.4f} |
+| coverage: threes and sevens that are `confident` | {test.coverage:.2%} | {validation["coverage"]:.2%} |
 | other digits that are `confident` | {test.others_confident:.2%} | {validation["others_confident"]:.2%} |
 | other digits above {SURE} | {test.others_sure:.2%} | {validation["others_sure"]:.2%} |
 | AUROC of confidence, 3 and 7 against other digits | {test.auroc:.4f} | {validation["auroc"]:.4f} |
@@ -110,11 +141,28 @@ Other digits and noise are kinds of outliers that it has learnt from, if not the
 
 ![Distribution of confidence on threes and sevens and on other digits](confidence.png)
 
-![Reliability diagram: accuracy by stated confidence](reliability.png)
+Reliability diagrams of the threes and sevens, as they are and as the pictures below with `fit`, whose ECE is
+{fit_calibration_error(kinds):.4f}:
 
-The test images that it finds hardest, with the probability of the true digit; red frames are errors:
+![Reliability diagrams: accuracy by confidence](reliability.png)
+
+The test images whose true digit has the lowest probability; red frames are errors:
 
 ![The hardest test images](hardest.png)
+
+### Images of neither digit
+
+The images of MNIST's other digits are from its test images; the training has other images of them. The fonts, letters,
+ones and sketches of the other kinds are not in the training at all. {unseen:.2%} of these are `confident`, on average
+over the kinds (out-of-distribution false positive rate). The kinds of outliers and the threshold were chosen by them.
+
+| kind | images | `confident` | highest confidence |
+|---|---|---|---|
+{neither}
+
+The image of each kind with the highest confidence:
+
+![The image of neither digit with the highest confidence, of each kind](neither.png)
 
 ### With `fit`
 
@@ -131,23 +179,25 @@ One picture of each kind, and beside it what the network saw:
 
 ## How it was made
 
-A multilayer perceptron, {units}, with sigmoid hidden units and softmax output: {parameters:,} parameters. Trained by
-backpropagation in NumPy on the cross-entropy, with Adam, for {settings["epochs"]} passes over MNIST's training images
-of 3 and 7, less {settings["validation_fraction"]:.0%} held out for validation. Of each batch of
-{settings["batch_size"]}, {settings["outlier_share"]:.0%} are outliers with the target 0.5 / 0.5 (outlier exposure:
-Hendrycks, Mazeika and Dietterich 2019): other digits above all, strokes, noise, and threes and sevens inverted,
-mirrored and cut. The learning rate rises for {settings["warm_up_steps"]} steps to {settings["learning_rate"]}, and
-falls along a cosine.
+A multilayer perceptron, {units}, with sigmoid hidden units and softmax output: {parameters:,} parameters.
+It was trained by backpropagation in NumPy on the cross-entropy, with Adam, for {settings["epochs"]} passes over MNIST's
+training images of 3 and 7, without the {settings["validation_fraction"]:.0%} that are held out for validation.
+{settings["upload_share"]:.0%} of them are seen as the service sees uploads: drawn with other pens, cropped and fitted.
+In each batch of {settings["batch_size"]}, {settings["outlier_share"]:.0%} are outliers with the target 0.5 / 0.5
+(outlier exposure: Hendrycks, Mazeika and Dietterich 2019): other digits, letters and signs of fonts, drawn shapes that
+resemble a 3 or a 7, scribbles, noise, and threes and sevens that are cut, mirrored, inverted or doubled. The learning
+rate rises to {settings["learning_rate"]} over {settings["warm_up_steps"]} steps, and falls along half a cosine.
 
-Each image is seen in ever new copies: turned by up to {augmentation["rotation"]:g} degrees, shifted by up to
-{augmentation["shift"]:g} pixels, scaled by factors from {np.exp(-augmentation["scale"]):.2f} to
+Each image is seen in copies that are new each time: rotated by up to {augmentation["rotation"]:g} degrees, shifted by
+up to {augmentation["shift"]:g} pixels, scaled by factors from {np.exp(-augmentation["scale"]):.2f} to
 {np.exp(augmentation["scale"]):.2f}, sheared, bent, drawn with thinner and thicker pens and with fainter ink.
 
-The threshold of `confident` is a confidence that {CONFIDENT_SHARE:.0%} of the validation images of 3 and 7 reach.
+The threshold is the lowest at which at most {MAX_OTHERS:.1%} of the validation images of other digits and
+{MAX_HELD_OUT:.0%} of the held-out images, on average over their kinds, are `confident`.
 
 ![Loss and validation errors over the epochs](history.png)
 
-What {fields} units of the first layer look for: blue ink excites them, orange ink inhibits them:
+Weights of {fields} units of the first layer: positive ones are blue, negative ones orange.
 
 ![Receptive fields of the first layer](receptive-fields.png)
 
@@ -163,10 +213,9 @@ MNIST, by Yann LeCun and Corinna Cortes, derived from NIST's databases, under CC
 
 ## Limits
 
-- It learnt from digits as people in the United States wrote them around 1990. Other ways to write a 3 or a 7 may be
-  unknown to it.
-- Some other digits look so much like a 3 or a 7 that they are read as one, with confidence; the figures say how many.
-- Of what is no digit it has seen strokes and noise in training, but no letters: a T, or a 1 with a long flag, may be
-  read as a 7 with confidence.
-- It sees one digit in the middle of 28 x 28 pixels. Of two digits, or a piece of one, it can say nothing.
+- MNIST's digits were written by people in the United States around 1990. Other ways to write a 3 or a 7 may not be
+  recognized.
+- Some other digits and letters look like a 3 or a 7 and are `confident`; the tables show how many.
+- The network sees one digit in the middle of 28 x 28 pixels. It cannot tell that a digit is one of two, or a part of
+  one; with `fit`, a second digit makes the answer not `confident`.
 """

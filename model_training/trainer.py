@@ -1,4 +1,4 @@
-"""The training loop: mini-batches of digits and outliers, Adam, a cosine schedule."""
+"""Trains the network: mini-batches of digits and outliers, Adam, a cosine schedule."""
 
 import math
 from collections.abc import Iterator
@@ -8,13 +8,14 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from app.classifier.network import Array, forward
+from app.classifier.network import Array, Parameters, forward
 from app.classifier.pixels import DIGITS, IMAGE_SHAPE, to_input
 from model_training.augmentation import Augmentation
 from model_training.backprop import Backpropagation, cross_entropy, log_softmax
-from model_training.data import Digits
+from model_training.centring import centre, centre_gradient, uncentre
+from model_training.data import Digits, concatenated
 from model_training.optimizer import Adam
-from model_training.outliers import Mixture, Outliers
+from model_training.outliers import Outliers
 from model_training.parameters import as_layers, initialize, size
 
 T = TypeVar("T")
@@ -22,23 +23,32 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """What a run is made of; it is stored with the weights."""
+    """Settings of a run. They are stored with the weights."""
 
     hidden: tuple[int, int] = (512, 256)
-    epochs: int = 300
-    """Passes over the threes and sevens"""
+    """Number of units of each hidden layer"""
+    epochs: int = 400
+    """Number of passes over MNIST's threes and sevens"""
     batch_size: int = 240
-    """Threes, sevens and outliers"""
+    """Number of images per step: threes, sevens and outliers"""
     outlier_share: float = 0.6
-    """Of each batch. More makes the network less sure of everything, less makes it surer of what is neither"""
-    learning_rate: float = 3e-3
-    """At its highest; then it falls to 0 along half a cosine"""
+    """Share of outliers in each batch. A larger one makes the network less confident about everything"""
+    upload_share: float = 0.2
+    """Share of uploads among the threes and sevens of each batch: rendered as pictures, and fitted"""
+    uploads: int = 6000
+    """Number of threes and sevens, and half as many other digits, that are rendered and fitted once"""
+    learning_rate: float = 1e-2
+    """Maximum learning rate. It falls to 0 along half a cosine"""
+    beta2: float = 0.99
+    """Decay rate of Adam's average of squared gradients. With the default, 0.999, the training learns more slowly"""
+    weight_decay: float = 0.03
+    """Decay of the parameters per step, relative to the learning rate, which keeps the network from overfitting"""
     warm_up_steps: int = 200
-    """Over which the learning rate rises from 0, until Adam's averages mean something"""
+    """Number of steps over which the learning rate rises from 0, until Adam's averages mean something"""
     validation_fraction: float = 0.1
+    """Share of the training images that are held out for validation"""
     seed: int = 37
     augmentation: Augmentation = field(default_factory=Augmentation)
-    outliers: Mixture = field(default_factory=Mixture)
 
     @property
     def architecture(self) -> tuple[int, ...]:
@@ -46,22 +56,22 @@ class TrainingSettings:
         return (IMAGE_SHAPE[0] * IMAGE_SHAPE[1], *self.hidden, len(DIGITS))
 
     def document(self) -> dict[str, Any]:
-        """The settings as JSON gives them back."""
+        """Return the settings as they are read back from JSON."""
         return asdict(self) | {"hidden": list(self.hidden)}
 
 
 @dataclass(frozen=True)
 class Split:
-    """The training images, those learnt from and those held out."""
+    """MNIST's training images, divided into those for training and those for validation."""
 
     digits: Digits
-    """Threes and sevens to learn from"""
+    """Threes and sevens for training"""
     others: Digits
-    """Other digits to learn from, as outliers"""
+    """Other digits for training, as outliers"""
     validation: Digits
-    """Threes and sevens to choose by"""
+    """Threes and sevens for validation"""
     validation_others: Digits
-    """Other digits to choose by"""
+    """Other digits for validation"""
 
     @classmethod
     def of(cls, train: Digits, settings: TrainingSettings) -> "Split":
@@ -73,7 +83,7 @@ class Split:
 
 
 class Batch(NamedTuple):
-    """What one step learns from."""
+    """The images of one step."""
 
     inputs: Array
     """float32 (batch_size, 784)"""
@@ -83,23 +93,29 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the digits gave."""
+    """Figures of one epoch."""
 
     number: int
     loss: float
-    """Mean over the batches, in nats, outliers included, whose part cannot be less than ln 2"""
+    """Mean cross-entropy of the batches, in nats. Each outlier contributes at least ln 2"""
     validation_loss: float
-    """Of threes and sevens alone, as they are"""
+    """Mean cross-entropy of the threes and sevens for validation, without distortion"""
     validation_errors: int
 
 
 class Trainer:
-    """Holds the parameters while they are trained."""
+    """Trains the parameters."""
 
-    def __init__(self, split: Split, settings: TrainingSettings) -> None:
-        """Raises ValueError if the digits do not fill one batch."""
-        self._split, self._settings = split, settings
-        self._digits_a_batch = settings.batch_size - round(settings.outlier_share * settings.batch_size)
+    def __init__(self, split: Split, uploads: Digits, settings: TrainingSettings) -> None:
+        """Initialize the parameters.
+
+        uploads: training images of all digits, as `model_training.uploads` makes them.
+        Raises ValueError if the threes and sevens do not fill one batch.
+        """
+        self._split, self._uploads, self._settings = split, uploads, settings
+        self._outliers_a_batch = round(settings.outlier_share * settings.batch_size)
+        self._uploads_a_batch = round(settings.upload_share * (settings.batch_size - self._outliers_a_batch))
+        self._digits_a_batch = settings.batch_size - self._outliers_a_batch - self._uploads_a_batch
         self._steps = len(split.digits.labels) // self._digits_a_batch
         if not self._steps:
             raise ValueError(f"{len(split.digits.labels)} digits do not fill the {self._digits_a_batch} of a batch")
@@ -109,29 +125,29 @@ class Trainer:
         self.parameters = as_layers(self._flat, settings.architecture)
 
     def epochs(self) -> Iterator[Epoch]:
-        """Train, one epoch each time the next is asked for."""
+        """Train, one epoch each time the next is requested."""
         settings = self._settings
-        optimizer = Adam(self._flat)
+        optimizer = Adam(self._flat, beta2=settings.beta2, weight_decay=settings.weight_decay)
         backpropagation = Backpropagation(settings.architecture, settings.batch_size, np.float32)
         losses: list[float] = []
-        for step, batch in enumerate(_ahead(self._batches())):
-            losses.append(backpropagation(self.parameters, *batch))
-            optimizer.step(backpropagation.gradient, self._learning_rate(step))
+        for step, batch in enumerate(_prefetched(self._batches())):
+            losses.append(learn(self.parameters, batch, backpropagation, optimizer, self._learning_rate(step)))
             if len(losses) == self._steps:
                 yield self._validate((step + 1) // self._steps, float(np.mean(losses)))
                 losses.clear()
 
     def _batches(self) -> Iterator[Batch]:
         digits, augment, rng = self._split.digits, self._settings.augmentation, self._rng
-        outliers = Outliers(self._split.others, digits, augment, self._settings.outliers)
-        outliers_a_batch = self._settings.batch_size - self._digits_a_batch
-        digit_targets = targets(digits)
-        even_odds = np.full((outliers_a_batch, len(DIGITS)), 1 / len(DIGITS), np.float32)
+        uploads = self._uploads.only(*DIGITS)
+        outliers = Outliers(digits, self._split.others, self._uploads.without(*DIGITS).images, augment)
+        even_odds = np.full((self._outliers_a_batch, len(DIGITS)), 1 / len(DIGITS), np.float32)
         for _ in range(self._settings.epochs):
             order = rng.permutation(len(digits.labels))[: self._steps * self._digits_a_batch]
             for chosen in order.reshape(self._steps, -1):
-                images = augment(digits.images[chosen], rng), outliers(outliers_a_batch, rng)
-                yield Batch(to_input(np.concatenate(images)), np.concatenate([digit_targets[chosen], even_odds]))
+                seen = rng.integers(len(uploads.labels), size=self._uploads_a_batch)
+                known = concatenated(digits.take(chosen), uploads.take(seen))
+                images = augment(known.images, rng), outliers(self._outliers_a_batch, rng)
+                yield Batch(to_input(np.concatenate(images)), np.concatenate([targets(known), even_odds]))
 
     def _learning_rate(self, step: int) -> float:
         progress = step / (self._steps * self._settings.epochs)
@@ -146,13 +162,25 @@ class Trainer:
         return Epoch(number, loss, cross_entropy(log_softmax(logits), wanted), errors)
 
 
+def learn(
+    parameters: Parameters, batch: Batch, backpropagation: Backpropagation, optimizer: Adam, learning_rate: float
+) -> float:
+    """Take one step with centred activations, and return the loss of the batch before it."""
+    loss = backpropagation(parameters, *batch)
+    centre_gradient(backpropagation.gradients)
+    centre(parameters)
+    optimizer.step(backpropagation.gradient, learning_rate)
+    uncentre(parameters)
+    return loss
+
+
 def targets(digits: Digits) -> Array:
-    """Target probabilities float32 (n, 2) of threes and sevens: 1 for the digit, 0 for the other."""
+    """Return the target probabilities of threes and sevens, float32 (n, 2): 1 for the digit, 0 for the other."""
     return np.eye(len(DIGITS), dtype=np.float32)[np.searchsorted(DIGITS, digits.labels)]
 
 
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """Make the next item in a second thread while the present one is used."""
+def _prefetched(items: Iterator[T]) -> Iterator[T]:
+    """Make the next item in a second thread while the current one is used."""
     with ThreadPoolExecutor(max_workers=1) as executor:
         coming = executor.submit(next, items, None)
         while (item := coming.result()) is not None:

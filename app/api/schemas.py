@@ -38,7 +38,7 @@ class ModelInfo(BaseModel):
     """Name and version of the model."""
 
     name: str = Field(examples=["three-or-seven"])
-    version: str = Field(examples=["1.0.0"])
+    version: str = Field(examples=["1.1.0"])
 
 
 class PredictionFields(BaseModel):
@@ -126,7 +126,7 @@ class ModelCard(ModelInfo):
     sha256: str = Field(description="SHA-256 of the weights file")
     training: dict[str, Any] = Field(description="settings and library versions of the training run")
     data: dict[str, str] = Field(description="SHA-256 of each uncompressed file of the training data")
-    metrics: dict[str, dict[str, Any]] = Field(description="metrics on validation and test images")
+    metrics: dict[str, dict[str, Any]] = Field(description="metrics on validation, test and held-out images")
 
     @classmethod
     def of(cls, weights: Weights) -> "ModelCard":

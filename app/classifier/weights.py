@@ -38,7 +38,7 @@ class Metadata:
     threshold: float  # minimum probability of a confident prediction, 0.5 to 1
     training: dict[str, Any] = field(default_factory=dict)  # settings, seed and library versions
     data: dict[str, str] = field(default_factory=dict)  # SHA-256 of each uncompressed data file
-    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)  # on `validation` and `test` images
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)  # on `validation`, `test` and `held_out` images
     digits: tuple[int, ...] = DIGITS
     format_version: int = FORMAT_VERSION
 

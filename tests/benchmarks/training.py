@@ -25,7 +25,7 @@ from app.classifier.network import forward
 from model_training.backprop import Backpropagation
 from model_training.optimizer import Adam
 from model_training.parameters import as_layers, initialize, size
-from model_training.trainer import TrainingSettings
+from model_training.trainer import Batch, TrainingSettings, learn
 
 SETTINGS = TrainingSettings()
 LEARNING_RATE = 1e-4
@@ -52,16 +52,11 @@ def matrix_products(inputs: np.ndarray, targets: np.ndarray) -> Step:
 
 
 def ours(inputs: np.ndarray, targets: np.ndarray) -> Step:
-    """Run backpropagation and Adam of `model_training`."""
+    """Run a step of `model_training`: backpropagation, centring and Adam with weight decay."""
     flat, parameters = new_parameters()
     backpropagation = Backpropagation(SETTINGS.architecture, len(inputs), np.float32)
-    optimizer = Adam(flat)
-
-    def step() -> None:
-        backpropagation(parameters, inputs, targets)
-        optimizer.step(backpropagation.gradient, LEARNING_RATE)
-
-    return step
+    optimizer = Adam(flat, weight_decay=SETTINGS.weight_decay)
+    return lambda: learn(parameters, Batch(inputs, targets), backpropagation, optimizer, LEARNING_RATE)
 
 
 def pytorch(inputs: np.ndarray, targets: np.ndarray, fused: bool) -> Step:

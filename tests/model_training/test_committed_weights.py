@@ -16,7 +16,7 @@ def figures(classifier: Classifier, digits: Digits, others: Digits) -> Evaluatio
 
 def test_quality(figures: Evaluation) -> None:
     assert figures.errors <= 2
-    assert figures.confident >= 0.985
+    assert figures.coverage >= 0.98
     assert figures.calibration_error < 0.01
     assert figures.auroc >= 0.999
     assert figures.others_sure <= 0.01  # a single one of these 400 images is 0.25 %
@@ -27,7 +27,7 @@ def test_stored_figures(figures: Evaluation) -> None:
     stored = load(DEFAULT_PATH).metadata.metrics["test"]
     for name in ("images", "errors", "confusion"):
         assert getattr(figures, name) == stored[name]
-    for name in ("accuracy", "loss", "calibration_error", "confident", "noise_confidence"):
+    for name in ("accuracy", "loss", "calibration_error", "coverage", "noise_confidence"):
         assert getattr(figures, name) == pytest.approx(stored[name], abs=1e-4)
     # of all of MNIST's test images
     assert stored["others"] == 7962

@@ -4,6 +4,7 @@ import pytest
 from app.classifier import Classifier
 from app.classifier.network import Layer
 from app.classifier.pixels import to_input
+from model_training.augmentation import Images
 from model_training.data import Digits
 from model_training.evaluation import auroc, calibration_error, choose_threshold, evaluate, noise, reliability
 
@@ -28,11 +29,11 @@ def test_figures_worked_by_hand() -> None:
     assert figures.confusion == [[1, 1], [1, 2]]
     assert figures.loss == pytest.approx(-(3 * np.log(3 / 4) + 2 * np.log(1 / 4)) / 5)
     assert figures.calibration_error == pytest.approx(0.15)
-    assert figures.confident == 1
+    assert figures.coverage == 1
     assert figures.auroc == pytest.approx(0.75)  # two below, two equal
     assert figures.others_sure == 0
     assert figures.others_confident == 0.5
-    assert evaluate(Classifier(PARAMETERS, threshold=0.8), digits, others).confident == 0
+    assert evaluate(Classifier(PARAMETERS, threshold=0.8), digits, others).coverage == 0
 
 
 def test_noise() -> None:
@@ -57,9 +58,15 @@ def test_calibration_and_auroc_worked_by_hand() -> None:
     assert auroc(np.array([0.9]), np.array([0.1, 0.2])) == 1
 
 
-def test_threshold_keeps_99_percent_confident() -> None:
-    images = np.zeros((1000, 28, 28), np.uint8)
-    images[:, 0, 0] = np.linspace(130, 255, 1000)
-    threshold = choose_threshold(PARAMETERS, Digits(images, np.full(1000, 7, np.uint8)))
-    confident = Classifier(PARAMETERS, threshold).predict(images).confident.mean()
-    assert 0.99 <= confident < 0.995
+@pytest.mark.parametrize(
+    ("others", "unseen", "confident"), [(5, (1, 1), True), (5, (0, 2), True), (6, (1, 1), False), (5, (2, 1), False)]
+)
+def test_threshold(others: int, unseen: tuple[int, int], confident: bool) -> None:
+    """So many of 1,000 other digits and of 100 held-out images of two kinds have a confidence of 3/4, the rest 1/2."""
+
+    def images(bright: int, n: int) -> Images:
+        return drawn([1] * bright + [0.5] * (n - bright), [5] * n).images
+
+    kinds = {str(kind): images(bright, 100) for kind, bright in enumerate(unseen)}
+    threshold = choose_threshold(PARAMETERS, images(others, 1000), kinds)
+    assert Classifier(PARAMETERS, threshold).predict(images(1, 2)).confident.tolist() == [confident, False]

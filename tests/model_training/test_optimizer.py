@@ -28,3 +28,12 @@ def test_convergence_on_a_parabola() -> None:
         adam.step(parameters * np.array([1, 100], np.float32), 0.1 * (1 - step / 500))
     assert np.abs(parameters).max() < 1e-3
     assert parameters.dtype == np.float32
+
+
+def test_weight_decay_is_decoupled_from_the_gradient() -> None:
+    """Without a gradient only the decay is left: a factor of 1 - 0.1 * 0.5 each step."""
+    parameters = np.array([2.0, -4.0])
+    adam = Adam(parameters, weight_decay=0.5)
+    for _ in range(2):
+        adam.step(np.zeros(2), learning_rate=0.1)
+    assert parameters == pytest.approx([2 * 0.95**2, -4 * 0.95**2])

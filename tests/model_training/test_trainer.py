@@ -12,15 +12,24 @@ from model_training.data import Digits
 from model_training.evaluation import evaluate
 from model_training.optimizer import Adam
 from model_training.trainer import Epoch, Split, Trainer, TrainingSettings, targets
+from model_training.uploads import uploaded
 
 SHORT = TrainingSettings(hidden=(48, 24), epochs=30, batch_size=64, outlier_share=0.5, learning_rate=0.02)
-DIGITS_A_BATCH = 32
+OUTLIERS_A_BATCH, UPLOADS_A_BATCH, DIGITS_A_BATCH = 32, 6, 26
+STEPS = 1529 // DIGITS_A_BATCH
 
 
 @pytest.fixture(scope="module")
 def split(digits: Digits, others: Digits) -> Split:
     together = Digits(*(np.concatenate(pair) for pair in zip(digits, others, strict=True)))
     return Split.of(together, TrainingSettings(validation_fraction=0.25))
+
+
+@pytest.fixture(scope="module")
+def uploads(split: Split) -> Digits:
+    rng = np.random.default_rng(0)
+    images, labels = zip(*uploaded(split.digits, 30, rng), *uploaded(split.others, 15, rng), strict=True)
+    return Digits(np.array(images), np.array(labels))
 
 
 def test_targets() -> None:
@@ -45,12 +54,12 @@ class Run(NamedTuple):
     parameters: Parameters
     rates: list[float]
     seen: list[int]
-    """Hashes of the inputs that show digits."""
+    """Hashes of the inputs that show threes and sevens."""
     targets: list[Array]
 
 
 @pytest.fixture(scope="module")
-def run(split: Split) -> Run:
+def run(split: Split, uploads: Digits) -> Run:
     rates: list[float] = []
     seen: list[int] = []
     seen_targets: list[Array] = []
@@ -61,14 +70,14 @@ def run(split: Split) -> Run:
         step(self, gradient, learning_rate)
 
     def recorded_batch(self: Backpropagation, parameters: Parameters, inputs: Array, targets: Array) -> float:
-        seen.extend(hash(row.tobytes()) for row in inputs[:DIGITS_A_BATCH])
+        seen.extend(hash(row.tobytes()) for row in inputs[:-OUTLIERS_A_BATCH])
         seen_targets.append(targets.copy())
         return propagate(self, parameters, inputs, targets)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Adam, "step", recorded_step)
         patch.setattr(Backpropagation, "__call__", recorded_batch)
-        trainer = Trainer(split, SHORT)
+        trainer = Trainer(split, uploads, SHORT)
         return Run(list(trainer.epochs()), trainer.parameters, rates, seen, seen_targets)
 
 
@@ -85,20 +94,20 @@ def test_training_learns(split: Split, run: Run) -> None:
 def test_learning_rate_rises_and_then_falls_along_half_a_cosine(run: Run) -> None:
     steps = np.arange(len(run.rates))
     expected = 0.02 * np.minimum(1, (steps + 1) / 200) * (1 + np.cos(np.pi * steps / len(run.rates))) / 2
-    assert len(run.rates) == 30 * (1529 // DIGITS_A_BATCH)
+    assert len(run.rates) == 30 * STEPS
     assert run.rates == pytest.approx(expected)
 
 
 def test_batches_have_new_copies_and_their_share_of_outliers(run: Run) -> None:
-    assert len(set(run.seen)) == len(run.seen) == 30 * (1529 // DIGITS_A_BATCH) * DIGITS_A_BATCH
+    assert len(set(run.seen)) == len(run.seen) == 30 * STEPS * (DIGITS_A_BATCH + UPLOADS_A_BATCH)
     for batch in run.targets:
-        assert (batch[:DIGITS_A_BATCH].max(axis=1) == 1).all()
-        assert (batch[DIGITS_A_BATCH:] == 0.5).all()
+        assert (batch[:-OUTLIERS_A_BATCH].max(axis=1) == 1).all()
+        assert (batch[-OUTLIERS_A_BATCH:] == 0.5).all()
 
 
-def test_seed_determines_the_parameters(split: Split) -> None:
+def test_seed_determines_the_parameters(split: Split, uploads: Digits) -> None:
     def train(seed: int) -> list[Array]:
-        trainer = Trainer(split, TrainingSettings(hidden=(8, 8), epochs=1, seed=seed))
+        trainer = Trainer(split, uploads, TrainingSettings(hidden=(8, 8), epochs=1, seed=seed))
         list(trainer.epochs())
         return [array for layer in trainer.parameters for array in layer]
 
@@ -107,7 +116,7 @@ def test_seed_determines_the_parameters(split: Split) -> None:
     assert not any((a == b).all() for a, b in zip(first, other, strict=True))
 
 
-def test_too_few_images_are_refused(split: Split) -> None:
+def test_too_few_images_are_refused(split: Split, uploads: Digits) -> None:
     few = replace(split, digits=Digits(*(array[:10] for array in split.digits)))
-    with pytest.raises(ValueError, match="10 digits do not fill the 32 of a batch"):
-        Trainer(few, SHORT)
+    with pytest.raises(ValueError, match="10 digits do not fill the 26 of a batch"):
+        Trainer(few, uploads, SHORT)

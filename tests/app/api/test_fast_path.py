@@ -19,7 +19,7 @@ REQUESTS = {
     "/predict?fit=false": [SEVEN],
     "/predict/batch": [SEVEN],
     "/v2/models/three-or-seven/infer": [TENSOR, b"junk"],
-    "/v2/models/three-or-seven/versions/1.0.0/infer": [TENSOR],
+    "/v2/models/three-or-seven/versions/1.1.0/infer": [TENSOR],
     "/v2/models/three-or-seven/versions/none/infer": [TENSOR],
 }
 
