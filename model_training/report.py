@@ -141,8 +141,7 @@ On MNIST's test images, by which nothing was chosen: {test.images:,} threes and 
 
 ![Distribution of confidence on threes and sevens and on other digits](confidence.png)
 
-Reliability diagrams of the threes and sevens, as they are and as the pictures below with `fit`, whose ECE is
-{fit_calibration_error(kinds):.4f}:
+Reliability diagrams of the threes and sevens, as they are, and with `fit` as in the pictures below:
 
 ![Reliability diagrams: accuracy by confidence](reliability.png)
 
@@ -173,6 +172,8 @@ with `fit=true`:
 |---|---|---|---|---|
 {fits}
 
+The ECE of the threes and sevens of all these kinds together is {fit_calibration_error(kinds):.4f}.
+
 One picture of each kind, and beside it what the network saw:
 
 ![Pictures of each kind, and what the network saw](fit.png)
@@ -180,9 +181,10 @@ One picture of each kind, and beside it what the network saw:
 ## How it was made
 
 A multilayer perceptron, {units}, with sigmoid hidden units and softmax output: {parameters:,} parameters.
-It was trained by backpropagation in NumPy on the cross-entropy, with Adam, for {settings["epochs"]} passes over MNIST's
-training images of 3 and 7, without the {settings["validation_fraction"]:.0%} that are held out for validation.
-{settings["upload_share"]:.0%} of them are seen as the service sees uploads: drawn with other pens, cropped and fitted.
+It was trained by backpropagation in NumPy on the cross-entropy, with Adam and weight decay, for
+{settings["epochs"]} passes over MNIST's training images of 3 and 7, without the {settings["validation_fraction"]:.0%}
+that are held out for validation. Of the threes and sevens in each batch, {settings["upload_share"]:.0%} are seen as
+uploads: drawn with other pens, cropped and fitted.
 In each batch of {settings["batch_size"]}, {settings["outlier_share"]:.0%} are outliers with the target 0.5 / 0.5
 (outlier exposure: Hendrycks, Mazeika and Dietterich 2019): other digits, letters and signs of fonts, drawn shapes that
 resemble a 3 or a 7, scribbles, noise, and threes and sevens that are cut, mirrored, inverted or doubled. The learning
