@@ -28,9 +28,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 listens on all interfaces")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 chooses a free one")
-    workers: int = Field(1, ge=1, description="number of processes, at most one for each core")
+    workers: int = Field(1, ge=1, description="number of processes; use at most one for each core")
     http: Literal["h11", "httptools"] = Field(
-        "h11", description="HTTP/1.1 parser: h11 bounds memory; httptools is faster, for use behind a proxy"
+        "h11", description="HTTP/1.1 parser: h11 limits request headers; httptools is faster, for use behind a proxy"
     )
     weights: Path = Field(DEFAULT_PATH, description="weights file")
     max_body_bytes: int = Field(12 * 1024 * 1024, ge=1024, description="maximum size of a request body")
@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     max_batch: int = Field(64, ge=1, description="maximum number of images in a request to /predict/batch")
     max_in_flight: int = Field(100, ge=1, description="maximum number of requests in flight in a worker")
     header_timeout_seconds: float = Field(
-        10, gt=0, description="maximum time of a connection without a request in progress, with h11 only"
+        10, gt=0, description="time after which a connection without a request in progress is closed, with h11 only"
     )
     body_timeout_seconds: float = Field(30, gt=0, description="maximum time in which a request body must arrive")
     drain_seconds: float = Field(

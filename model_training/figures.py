@@ -147,7 +147,7 @@ def _diverging() -> mpl.colors.Colormap:
 
 
 def loss_curves(curves: dict[str, list[float]]) -> Figure:
-    """Draw a loss curve for each variant: the passes in a faint colour, and their mean over `SMOOTHED` passes."""
+    """Draw the loss of each variant: each pass in a faint colour, and the moving average over `SMOOTHED` passes."""
     figure = Figure(figsize=(7, 3.2))
     axes = figure.subplots()
     colors = OTHERS_COLOR, DIGIT_COLORS[3], "black", DIGIT_COLORS[7]

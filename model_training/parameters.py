@@ -8,7 +8,7 @@ from app.classifier.network import Array, Layer, Parameters
 
 
 def size(architecture: tuple[int, ...]) -> int:
-    """Return the number of weights and biases of an architecture, the units of each layer."""
+    """Return the number of weights and biases of a network. `architecture` has the number of units of each layer."""
     return sum((n_in + 1) * n_out for n_in, n_out in pairwise(architecture))
 
 

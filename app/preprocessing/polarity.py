@@ -77,7 +77,7 @@ def _background(grey: Any, small: bool) -> tuple[Any, float]:
 
 
 def resized(grey: Any, longest: int) -> Any:
-    """Scale an image so that its longest side has so many pixels."""
+    """Scale an image so that its longest side has `longest` pixels."""
     scale = longest / max(grey.shape)
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return cv2.resize(grey, [max(1, round(side * scale)) for side in grey.shape[::-1]], interpolation=way)
