@@ -68,7 +68,7 @@ class Variant:
             flat -= self.step * gradient
 
     def check(self, digits: Digits) -> list[Check]:
-        """Compare this loop's gradient with central differences, at initial parameters, on a few examples."""
+        """Compare `gradient` with central differences of the loss, at the initial parameters, on a few examples."""
         inputs = to_input(digits.images[:CHECKED_EXAMPLES]).astype(np.float64)
         wanted = targets(digits)[:CHECKED_EXAMPLES].astype(np.float64)
         flat, architecture = _initial(inputs, wanted)

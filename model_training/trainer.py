@@ -83,7 +83,7 @@ class Split:
 
 
 class Batch(NamedTuple):
-    """The images of one step."""
+    """The images and targets of one training step."""
 
     inputs: Array
     """float32 (batch_size, 784)"""

@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections: uvicorn's h11 protocol with a deadline while no request is in progress."""
+"""HTTP/1.1 connections: uvicorn's h11 protocol, which closes those without a request in progress for too long."""
 
 import asyncio
 import sys
