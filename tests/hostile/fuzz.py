@@ -1,9 +1,10 @@
 """Coverage-guided fuzzing of the decoders: `pip install atheris`, then
 
-    python -m tests.hostile.fuzz images -max_total_time=600
-    python -m tests.hostile.fuzz tensors -max_total_time=600
+    python -m tests.hostile.fuzz images -max_total_time=600 -rss_limit_mb=0
+    python -m tests.hostile.fuzz tensors -max_total_time=600 -rss_limit_mb=0
 
-The options after the name are libFuzzer's. It writes each input that fails to a file; add such files to the corpus.
+The options after the name are libFuzzer's. There is no limit on memory, since the instrumented process grows with each
+execution. libFuzzer writes each input that fails to a file; add such files to the corpus.
 """
 
 import json
