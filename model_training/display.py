@@ -9,8 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from app.classifier.pixels import DIGITS
-from model_training.evaluation import SURE, Evaluation, OutlierFigures
-from model_training.fit_evaluation import KindFigures, fit_calibration_error
+from model_training.evaluation import SURE, Evaluation, OutlierFigures, calibration_error
+from model_training.fit_evaluation import KindFigures, all_answers
 from model_training.gradient_check import Check
 from model_training.trainer import Epoch
 
@@ -87,4 +87,4 @@ def show_fit(kinds: list[KindFigures]) -> None:
         counts = kind.wrong, kind.confident_and_wrong, kind.not_confident, kind.others_confident
         table.add_row(kind.kind, *map(str, counts))
     console.print(table)
-    console.print(f"Expected calibration error with fit: {fit_calibration_error(kinds):.4f}", highlight=False)
+    console.print(f"Expected calibration error with fit: {calibration_error(*all_answers(kinds)):.4f}", highlight=False)

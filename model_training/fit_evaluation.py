@@ -14,7 +14,6 @@ from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
 from app.preprocessing.decode import read_digit
 from model_training.data import Digits
-from model_training.evaluation import calibration_error
 from model_training.renderings import KINDS
 
 RENDERED = 500
@@ -26,8 +25,6 @@ class KindFigures:
     """Counts for one kind of picture, among `images` threes and sevens and as many other digits."""
 
     kind: str
-    images: int
-    wrong: int
     confident_and_wrong: int
     not_confident: int
     others_confident: int
@@ -40,37 +37,40 @@ class KindFigures:
     seen: NDArray[np.uint8]
     """The example after `fit`"""
 
+    @property
+    def images(self) -> int:
+        """Number of threes and sevens."""
+        return len(self.right)
+
+    @property
+    def wrong(self) -> int:
+        """Number of threes and sevens with the wrong answer."""
+        return int((~self.right).sum())
+
 
 def evaluate_fit(classifier: Classifier, digits: Digits, others: Digits, count: int = RENDERED) -> list[KindFigures]:
     """Render `count` digits of each kind, fit and classify them. The result is the same for the same images."""
     return [_evaluate(kind, classifier, digits, others, count) for kind in KINDS]
 
 
-def fit_calibration_error(kinds: Sequence[KindFigures]) -> float:
-    """Return the expected calibration error of the answers to all kinds of pictures together."""
-    confidence, right = (np.concatenate(parts) for parts in zip(*[(k.confidence, k.right) for k in kinds], strict=True))
-    return calibration_error(confidence, right)
+def all_answers(kinds: Sequence[KindFigures]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the confidence of the answers to all kinds of pictures, and whether each is right."""
+    return np.concatenate([kind.confidence for kind in kinds]), np.concatenate([kind.right for kind in kinds])
 
 
 def _evaluate(kind: str, classifier: Classifier, digits: Digits, others: Digits, count: int) -> KindFigures:
     rng = np.random.default_rng(zlib.crc32(kind.encode()))
-    digits, others = (
-        Digits(some.images[chosen], some.labels[chosen])
-        for some in (digits, others)
-        for chosen in [rng.permutation(len(some.labels))[:count]]
-    )
+    digits, others = (some.take(rng.permutation(len(some.labels))[:count]) for some in (digits, others))
     example = KINDS[kind](digits.images[0], np.random.default_rng(0))
     answers, confidence, confident = _answers(kind, classifier, digits, rng)
-    wrong = answers != digits.labels
+    right = answers == digits.labels
     return KindFigures(
         kind=kind,
-        images=len(wrong),
-        wrong=int(wrong.sum()),
-        confident_and_wrong=int((wrong & confident).sum()),
+        confident_and_wrong=int((~right & confident).sum()),
         not_confident=int((~confident).sum()),
         others_confident=int(_answers(kind, classifier, others, rng)[2].sum()),
         confidence=confidence,
-        right=~wrong,
+        right=right,
         picture=example,
         seen=_fitted(example)[0],
     )

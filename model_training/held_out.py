@@ -3,14 +3,13 @@
 They measure how the network answers what it has never seen. Kinds of outliers and the threshold were chosen by them.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
-from app.classifier.pixels import IMAGE_SHAPE, PIXELS
+from app.classifier.pixels import PIXELS
 from model_training import outliers
 from model_training.augmentation import Images
 from model_training.glyphs import ASCII, GREEK, penned, printed
+from model_training.shapes import Shape
 from model_training.strokes import Image, Rng, Stroke, arc, draw, rounded
 
 FONTS = "cmss10", "cmtt10", "STIXGeneralBol", "DejaVuSerif-Italic"
@@ -73,8 +72,8 @@ def sketch(rng: Rng) -> list[Stroke]:
     return [arc((0.5, 0.5), (0.5, 0.5), 0, 360), arc((0.5, 0.55), (0.25, 0.25), 30, 150), *eyes]
 
 
-def _draw_many(shape: Callable[[Rng], list[Stroke]], rng: Rng) -> Images:
-    return np.array([_distorted(shape(rng), rng) for _ in range(DRAWN)]).reshape(-1, *IMAGE_SHAPE)
+def _draw_many(shape: Shape, rng: Rng) -> Images:
+    return np.array([_distorted(shape(rng), rng) for _ in range(DRAWN)])
 
 
 def _distorted(strokes: list[Stroke], rng: Rng) -> Image:

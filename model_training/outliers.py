@@ -4,7 +4,7 @@ Outlier exposure (Hendrycks, Mazeika and Dietterich 2019): they are part of each
 digits. The network is then less confident about much that it has not seen in training, too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 
@@ -14,7 +14,7 @@ from app.classifier.pixels import IMAGE_SHAPE
 from model_training.augmentation import GRID, HEIGHT, WIDTH, Augmentation, Images, gaussian_weights
 from model_training.data import Digits
 from model_training.glyphs import ASCII, OTHER_CHARACTERS, penned, printed
-from model_training.shapes import scribble, shape
+from model_training.shapes import Shape, scribble, shape
 from model_training.strokes import Rng, draw
 
 Kind = Callable[[int, Rng], Images]
@@ -50,11 +50,11 @@ class Outliers:
             "other digits": (copies(others.images, augmentation), 16.0),
             "other digits, distorted more": (copies(others.images, stronger), 4.0),
             "other digits, fitted": (copies(uploads, augmentation), 2.0),
-            "letters and signs": (copies(_ascii(), augmentation), 3.0),
-            "other scripts and symbols": (copies(_other_characters(), augmentation), 1.5),
+            "letters and signs": (copies(_printed(ASCII), augmentation), 3.0),
+            "other scripts and symbols": (copies(_printed(OTHER_CHARACTERS), augmentation), 1.5),
             "stroke fonts": (copies(_penned(), augmentation), 2.0),
-            "shapes": (copies(_shapes(), augmentation), 4.0),
-            "scribbles": (copies(_scribbles(), augmentation), 1.0),
+            "shapes": (copies(_drawn(shape, 1), augmentation), 4.0),
+            "scribbles": (copies(_drawn(scribble, 2), augmentation), 1.0),
             "pairs": (pairs(every_digit), 0.5),
             "pieces": (pieces(threes_and_sevens), 0.7),
             "mirrored": (mirrored(threes_and_sevens), 0.5),
@@ -129,19 +129,14 @@ def noise(n: int, rng: Rng) -> Images:
 # The pools are the same in every run, whatever its seed, and are drawn once in a process.
 
 
-@cache
-def _ascii() -> Images:
-    return np.array(printed(FONTS, ASCII))
-
-
-@cache
-def _other_characters() -> Images:
-    return np.array(printed(FONTS, OTHER_CHARACTERS))
-
-
 def printed_pool() -> Images:
     """Return all glyphs of outline fonts that are used in the training, (n, 28, 28)."""
-    return np.concatenate([_ascii(), _other_characters()])
+    return np.concatenate([_printed(ASCII), _printed(OTHER_CHARACTERS)])
+
+
+@cache
+def _printed(characters: Iterable[int]) -> Images:
+    return np.array(printed(FONTS, characters))
 
 
 @cache
@@ -150,12 +145,6 @@ def _penned() -> Images:
 
 
 @cache
-def _shapes() -> Images:
-    rng = np.random.default_rng(1)
+def _drawn(shape: Shape, seed: int) -> Images:
+    rng = np.random.default_rng(seed)
     return np.array([draw(shape(rng), rng) for _ in range(DRAWN)])
-
-
-@cache
-def _scribbles() -> Images:
-    rng = np.random.default_rng(2)
-    return np.array([draw(scribble(rng), rng) for _ in range(DRAWN)])

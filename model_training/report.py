@@ -20,10 +20,11 @@ from model_training.evaluation import (
     SURE,
     Evaluation,
     OutlierFigures,
+    calibration_error,
     evaluate,
     evaluate_outliers,
 )
-from model_training.fit_evaluation import RENDERED, KindFigures, evaluate_fit, fit_calibration_error
+from model_training.fit_evaluation import RENDERED, KindFigures, all_answers, evaluate_fit
 from model_training.held_out import held_out
 from model_training.parameters import size
 
@@ -67,13 +68,12 @@ class Report:
         probabilities = predict(digits.images).probabilities
         others = predict(self.test.without(*DIGITS).images).probabilities.max(axis=1)
         right = np.array(DIGITS)[probabilities.argmax(axis=1)] == digits.labels
-        fitted = [np.concatenate([getattr(kind, name) for kind in self.kinds]) for name in ("confidence", "right")]
         (folder / CARD).write_text(card(self), encoding="utf-8")
         with mpl.rc_context(figures.STYLE):
             for name, figure in {
                 "history": figures.history(metadata.training),
                 "reliability": figures.reliability_diagrams(
-                    {"as they are": (probabilities.max(axis=1), right), "with fit": (fitted[0], fitted[1])}
+                    {"as they are": (probabilities.max(axis=1), right), "with fit": all_answers(self.kinds)}
                 ),
                 "confidence": figures.confidence(probabilities.max(axis=1), others, metadata.threshold),
                 "hardest": figures.hardest(digits, probabilities),
@@ -172,7 +172,7 @@ with `fit=true`:
 |---|---|---|---|---|
 {fits}
 
-The ECE of the threes and sevens of all these kinds together is {fit_calibration_error(kinds):.4f}.
+The ECE of the threes and sevens of all these kinds together is {calibration_error(*all_answers(kinds)):.4f}.
 
 One picture of each kind, and beside it what the network saw:
 

@@ -29,7 +29,7 @@ def one(rng: Rng, flag: bool = True) -> list[Stroke]:
     strokes = [np.array([tip, bend, top, bottom]) if flag else np.array([top, bottom])]
     if rng.random() < 0.5:
         left, right = rng.uniform(0.1, 0.4, 2)
-        strokes.append(np.array([bottom - [left, 0], bottom + np.array([right, 0])]))
+        strokes.append(bottom + np.array([[-left, 0], [right, 0]]))
     return strokes
 
 
