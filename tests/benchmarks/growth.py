@@ -19,7 +19,7 @@ from tests.benchmarks.load import CLIENT_CORE, Load, form, running, service, tab
 from tests.benchmarks.serving import BARE, PIXELS, PNG
 from tests.conftest import encode
 
-CONNECTIONS = (1, 4, 16, 64)
+CONNECTIONS = (1, 4, 16, 64, 400)
 BATCHES = (1, 4, 16, 64)
 SIDES = (28, 280, 1000, 2000, 4000)
 FORMATS = ("PNG", "JPEG")
@@ -39,7 +39,8 @@ def main(
     for _ in track(range(turns), "Turns", console=Console(stderr=True)):
         for number in workers:
             own = [core for core in cores if core != CLIENT_CORE] if number < len(cores) else cores
-            with running(service(workers=number), BARE, own) as server:
+            options = ["--workers", str(number), "--max-in-flight", str(CONNECTIONS[-1])]
+            with running([*service(), *options], BARE, own) as server:
                 for connections in CONNECTIONS:
                     measured = server.drive(BARE, connections, seconds)
                     rates[f"{number} workers"][connections].append(measured.images_a_second)

@@ -146,9 +146,9 @@ def running(command: Sequence[str | Path], first: Load, cores: Sequence[int] = (
                 started.wait()
 
 
-def service(python: str | Path = sys.executable, workers: int = 1) -> list[str]:
+def service(python: str | Path = sys.executable) -> list[str]:
     """Return the command that starts the service."""
-    return [str(python), "-m", "app", "--port", "PORT", "--workers", str(workers)]
+    return [str(python), "-m", "app", "--port", "PORT"]
 
 
 def form(
