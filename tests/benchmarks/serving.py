@@ -88,29 +88,33 @@ def module(name: str) -> list[str]:
 
 
 def uvicorn(name: str, *options: str) -> list[str]:
-    return ["-m", "uvicorn", f"{CONTESTANTS}.{name}:app", "--port", "PORT", *options]
+    return ["-m", "uvicorn", f"{CONTESTANTS}.{name}", "--port", "PORT", *options]
 
 
 PARSERS = ("httptools", "h11")
-LIMIT, OURS = ({parser: f"{name}, {parser}" for parser in PARSERS} for name in ("the limit", "this service"))
+LIMIT, PILLOW, OURS = (
+    {parser: f"{name}, {parser}" for parser in PARSERS}
+    for name in ("the limit", "the limit with Pillow", "this service")
+)
 PLAIN = "plain FastAPI"
-PARSER = dict.fromkeys((LIMIT["h11"], OURS["h11"]), "h11")
+PARSER = dict.fromkeys((LIMIT["h11"], PILLOW["h11"], OURS["h11"]), "h11")
 """HTTP parser of each server that does not use httptools."""
 BENTO = ["-m", "bentoml", "serve", f"{CONTESTANTS}.bentoml_service:ThreeOrSeven", "--port", "PORT"]
 CONTENDERS = {
     **{
-        LIMIT[parser]: Contestant(
+        names[parser]: Contestant(
             (*COMMON, *UVICORN, "opencv-python-headless", "starlette", "pydantic"),
-            uvicorn("limit", "--no-access-log", "--http", parser),
+            uvicorn(f"limit:{application}", "--no-access-log", "--http", parser),
             [BARE],
         )
+        for names, application in ((LIMIT, "app"), (PILLOW, "pillow"))
         for parser in PARSERS
     },
     **{
         OURS[parser]: Contestant([str(ROOT)], [*service()[1:], "--http", parser], [BARE, FORM, FORM_BATCH, BINARY])
         for parser in PARSERS
     },
-    PLAIN: Contestant((*COMMON, *UVICORN, "fastapi==0.165.0", MULTIPART), uvicorn("plain_fastapi")),
+    PLAIN: Contestant((*COMMON, *UVICORN, "fastapi==0.165.0", MULTIPART), uvicorn("plain_fastapi:app")),
     "LitServe": Contestant((*COMMON, "litserve==0.2.19", MULTIPART), module("litserve_server")),
     "BentoML": Contestant((*COMMON, "bentoml==1.4.40", "uvloop==0.23.0", "httptools==0.9.0"), BENTO),
     "MLServer": Contestant((*COMMON, "mlserver==1.7.1"), module("mlserver_server"), [TENSOR]),
@@ -128,7 +132,7 @@ def main(
     save: Annotated[bool, typer.Option(help="Write serving.md and serving.png beside this file.")] = False,
 ) -> None:
     """Measure all contestants in turns."""
-    names = [*LIMIT.values(), *OURS.values(), PLAIN] if here else list(CONTENDERS)
+    names = [*LIMIT.values(), *PILLOW.values(), *OURS.values(), PLAIN] if here else list(CONTENDERS)
     pythons = {name: Path(sys.executable) if here else environment(name) for name in names}
     results: Results = defaultdict(list)
     servers: dict[str, list[tuple[int, float]]] = defaultdict(list)
@@ -175,7 +179,7 @@ def draw(results: Results, connections: int, path: Path) -> None:
         if number == connections and str(BATCH) not in name
     }
     figure, axes = pyplot.subplots(figsize=(7, 0.38 * len(bars) + 0.9), layout="constrained")
-    colors = dict.fromkeys(LIMIT.values(), "#999999") | dict.fromkeys(OURS.values(), "#0072b2")
+    colors = dict.fromkeys([*LIMIT.values(), *PILLOW.values()], "#999999") | dict.fromkeys(OURS.values(), "#0072b2")
     rates, servers = zip(*bars.values(), strict=True)
     rows = axes.barh(list(bars), rates, color=[colors.get(server, "#d55e00") for server in servers])
     axes.bar_label(rows, fmt="{:,.0f}", padding=3)
