@@ -120,8 +120,9 @@ def train(
 
     The earlier weights are replaced at the end of the training; if it is interrupted, they stay.
     """
-    if quick and (epochs, outlier_share) != (DEFAULTS.epochs, DEFAULTS.outlier_share):
-        raise typer.BadParameter("It sets --epochs and --outlier-share. Leave these options out.", param_hint="--quick")
+    if quick and (epochs, outlier_share, rendered) != (DEFAULTS.epochs, DEFAULTS.outlier_share, RENDERED):
+        advice = "It sets --epochs, --outlier-share and --rendered. Leave these options out."
+        raise typer.BadParameter(advice, param_hint="--quick")
     settings = TrainingSettings(
         hidden=hidden,
         epochs=QUICK_EPOCHS if quick else epochs,
@@ -157,7 +158,7 @@ def train(
         metrics={name: asdict(evaluation) for name, evaluation in figures.items()} | {"held_out": confident},
     )
     save(weights, trainer.parameters, metadata)
-    _report(load(weights), data, min(rendered, QUICK_RENDERED) if quick else rendered, folder=weights.parent)
+    _report(load(weights), data, QUICK_RENDERED if quick else rendered, folder=weights.parent)
 
 
 @cli.command("evaluate")

@@ -117,10 +117,11 @@ def choose_threshold(parameters: Parameters, others: Images, unseen: Mapping[str
     """
     predict = Classifier(parameters, threshold=0.5).predict
     limits = (([others], MAX_OTHERS), (list(unseen.values()), MAX_HELD_OUT))
-    return max(
+    thresholds = (
         _lowest_threshold([predict(images).probabilities.max(axis=1) for images in kinds], share)
         for kinds, share in limits
     )
+    return min(1.0, max(thresholds))
 
 
 def _lowest_threshold(kinds: list[Array], share: float) -> float:

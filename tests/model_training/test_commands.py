@@ -58,8 +58,9 @@ def test_evaluate_writes_nothing_by_default(tmp_path: Path, mnist_folder: Path) 
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_quick_excludes_options_that_it_sets(tmp_path: Path) -> None:
-    asked = run("train", "--quick", "--epochs", "5", "--weights", tmp_path / "weights", code=2)
+@pytest.mark.parametrize("option", ["--epochs", "--rendered"])
+def test_quick_excludes_options_that_it_sets(option: str, tmp_path: Path) -> None:
+    asked = run("train", "--quick", option, "20", "--weights", tmp_path / "weights", code=2)
     assert "--quick: It sets --epochs" in asked.stderr
     assert not list(tmp_path.iterdir())
 

@@ -70,3 +70,9 @@ def test_threshold(others: int, unseen: tuple[int, int], confident: bool) -> Non
     kinds = {str(kind): images(bright, 100) for kind, bright in enumerate(unseen)}
     threshold = choose_threshold(PARAMETERS, images(others, 1000), kinds)
     assert Classifier(PARAMETERS, threshold).predict(images(1, 2)).confident.tolist() == [confident, False]
+
+
+def test_threshold_of_an_overconfident_network_is_1() -> None:
+    certain = (Layer(1000 * W, PARAMETERS[0].b),)
+    images = drawn([1] * 10, [5] * 10).images
+    assert choose_threshold(certain, images, {"ones": images}) == 1
