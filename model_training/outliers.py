@@ -47,9 +47,9 @@ class Outliers:
         threes_and_sevens = copies(digits.images, augmentation)
         every_digit = copies(np.concatenate([digits.images, others.images]), augmentation)
         self.kinds: dict[str, tuple[Kind, float]] = {
-            "other digits": (copies(others.images, augmentation), 16.0),
+            "other digits": (copies(others.images, augmentation), 24.0),
             "other digits, distorted more": (copies(others.images, stronger), 4.0),
-            "other digits, fitted": (copies(uploads, augmentation), 2.0),
+            "other digits, fitted": (copies(uploads, augmentation), 4.0),
             "letters and signs": (copies(_printed(ASCII), augmentation), 3.0),
             "other scripts and symbols": (copies(_printed(OTHER_CHARACTERS), augmentation), 1.5),
             "stroke fonts": (copies(_penned(), augmentation), 2.0),

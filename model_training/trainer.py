@@ -27,15 +27,15 @@ class TrainingSettings:
 
     hidden: tuple[int, int] = (512, 256)
     """Number of units of each hidden layer"""
-    epochs: int = 400
+    epochs: int = 700
     """Number of passes over MNIST's threes and sevens"""
     batch_size: int = 240
     """Number of images per step: threes, sevens and outliers"""
     outlier_share: float = 0.6
     """Share of outliers in each batch. A larger one makes the network less confident about everything"""
-    upload_share: float = 0.2
+    upload_share: float = 0.3
     """Share of uploads among the threes and sevens of each batch: rendered as pictures, and fitted"""
-    uploads: int = 6000
+    uploads: int = 12_000
     """Number of threes and sevens, and half as many other digits, that are rendered and fitted once"""
     learning_rate: float = 1e-2
     """Maximum learning rate. It falls to 0 along half a cosine"""
