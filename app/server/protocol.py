@@ -42,7 +42,8 @@ class Protocol(H11Protocol):
         error = sys.exception()  # uvicorn calls this method while it handles the parser's error
         if isinstance(error, h11.RemoteProtocolError):
             too_large = error.error_status_hint == 431
-            msg = "The request head is larger than 16 KiB." if too_large else f"Invalid HTTP request: {error}."
+            advice = "The request head is too large. Send at most 16 KiB."
+            msg = advice if too_large else f"Invalid HTTP request: {error}."
         super().send_400_response(msg)
 
     def shutdown(self) -> None:

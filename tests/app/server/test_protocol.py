@@ -55,7 +55,7 @@ def test_curl_http2(server: Server) -> None:
         (POST + HOST + b"\r\n", "Invalid HTTP request: Found multiple Host: headers."),
         (b"GET /livez HTTP/1.1\r\n\r\n", "Invalid HTTP request: Missing mandatory Host: header."),
         (b"GET /\xff HTTP/1.1\r\n" + HOST + b"\r\n", "Invalid HTTP request: illegal request line:"),
-        (POST + b"A: " + b"a" * 60_000, "The request head is larger than 16 KiB."),
+        (POST + b"A: " + b"a" * 60_000, "The request head is too large. Send at most 16 KiB."),
     ],
     ids=["no HTTP", "bad length", "bad chunk", "two Hosts", "no Host", "path with bytes over 127", "large head"],
 )
