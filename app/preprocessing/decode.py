@@ -160,7 +160,7 @@ def _reduced(image: Image.Image) -> Image.Image:
         return image
     across, down = (min(factor, side) for side in image.size)
     width, height = image.width // across, image.height // down
-    flat = {"1": "L", "P": "RGB", "PA": "RGBA"}.get(image.mode, image.mode)  # to modes that can be antialiased
+    flat = {"1": "L", "P": "RGB"}.get(image.mode, image.mode)  # to modes that can be antialiased
     sixteen_bits = image.mode.startswith("I")  # RGBA would clip them
     mode = "RGBA" if image.has_transparency_data and not sixteen_bits else flat
     reduced = Image.new(mode, (width, height))
@@ -212,7 +212,7 @@ def _to_grey(image: Image.Image) -> Grey:
 def _strongest_band(image: Image.Image) -> Image.Image:
     """Return the luminance, or a colour channel with more than twice its contrast, as for yellow on white."""
     grey = image if image.mode == "L" else image.convert("L")
-    if image.mode in ("1", "L", "LA"):
+    if image.mode in ("1", "L"):
         return grey
     bands = image.convert("RGB").split()
     contrast, *contrasts = (np.ptp(band.getextrema()) for band in (grey, *bands))
