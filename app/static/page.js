@@ -248,7 +248,8 @@ $("copy").addEventListener("click", async () => {
   const url = new URL(`predict?${query()}`, location.href);
   const key = $("api-key").value ? ` -H "X-API-Key: $THREE_OR_SEVEN_API_KEY"` : "";
   const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
-  let command = `curl -F ${quoted(`file=@${upload?.name}`)}${key} '${url}'`;
+  const name = upload?.name.replace(/[\\"]/g, "\\$&"); // curl ends a name without quotes at , or ;
+  let command = `curl -F ${quoted(`file=@"${name}"`)}${key} '${url}'`;
   if (!upload) command = `echo ${drawing().base64} | base64 -d | curl -F file=@-${key} '${url}'`;
   try {
     await navigator.clipboard.writeText(command);

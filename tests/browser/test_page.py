@@ -18,7 +18,7 @@ from app.classifier.weights import DEFAULT_PATH
 from app.errors import Unauthorized
 from tests.browser.conftest import Open
 from tests.browser.drawing import DIGITS, NEITHER, Finger, Hand
-from tests.conftest import DATA, ROOT, encode
+from tests.conftest import DATA, ROOT, THREE, encode
 from tests.serving import serve
 
 WHOLE = [(0, 0, 1.0, pen) for pen in (28, 8, 64)]
@@ -165,18 +165,23 @@ def test_api_key(open_page: Open) -> None:
         expect(sentence(page)).to_have_text("A seven.")
 
 
-@pytest.mark.parametrize("drawn", [True, False])
-def test_copied_command(open_page: Open, drawn: bool) -> None:
+@pytest.mark.parametrize("source", ["drawing", "sample", "file"])
+def test_copied_command(open_page: Open, source: str, tmp_path: Path) -> None:
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
-    if drawn:
+    if source == "drawing":
         Hand(page).draw(DIGITS["3 round"])
-    else:
+    elif source == "sample":
         page.locator("[data-sample='3-curled']").click()
+    else:
+        file = tmp_path / """a;b, "c" \\d' $HOME.png"""
+        file.write_bytes(THREE)
+        page.locator("#file").set_input_files(file)
     expect(sentence(page)).to_have_text("A three.")
     page.locator("#copy").click()
     expect(page.locator("#copied")).to_have_text("Copied.")
     command = page.evaluate("navigator.clipboard.readText()")
-    answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    folder = tmp_path if source == "file" else ROOT
+    answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, cwd=folder).stdout
     assert '"digit":3' in answer
 
 
