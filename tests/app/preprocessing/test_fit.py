@@ -184,6 +184,17 @@ def test_small_digit_on_a_large_page(digit: int, ink: int, side: int, width: int
     assert (prediction.digit, prediction.confident, image.inverted) == (digit, True, ink == 0)
 
 
+@pytest.mark.parametrize("digit", STROKES)
+@pytest.mark.parametrize("size", [(2000, 2000), (2000, 200)])
+@pytest.mark.parametrize("width", [3, 10])
+def test_smallest_digit(digit: int, size: tuple[int, int], width: int, classifier: Classifier) -> None:
+    """It is a thirtieth of the longer side. The error for a smaller one names this limit."""
+    image = read_digit(encode(drawn(digit, size, 2000 // 30 * 4 // 3, width, 0, (300, 50))), 10**7, fit=True)
+    assert classifier.predict(image.pixels[None]).digits == digit
+    with pytest.raises(ImageBlank, match="smaller than a thirtieth of the longer side"):
+        read_digit(encode(drawn(digit, size, 30, 2, 0, (300, 50))), 10**7, fit=True)
+
+
 @pytest.mark.parametrize("noise", [1, 5])
 def test_blank_paper_with_grain(noise: int) -> None:
     paper = 230 + np.random.default_rng(0).normal(0, noise, (700, 900))

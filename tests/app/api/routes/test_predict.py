@@ -132,7 +132,8 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "blank": (
         {"content": encode(Image.new("L", (28, 28), 255))},
         (422, "image-blank", "The image is blank"),
-        "Nothing stands out from the background. Send a digit clearly darker or lighter than its background.",
+        "Nothing stands out from the background. Send a digit clearly darker or lighter than its background."
+        " Crop the image if the digit is smaller than a thirtieth of the longer side.",
     ),
     "invalid fit": (query("fit=maybe"), PARAMETER, FIT),
     "two invalid parameters": (query("fit=maybe&ink=blue"), PARAMETER, f"{FIT} {INK}"),
