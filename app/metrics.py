@@ -40,7 +40,8 @@ class Metrics:
         """Return the histogram of requests with these labels. Few values are possible, so the cache stays small."""
         self.in_flight = gauge("http_requests_in_flight", "Requests in flight", multiprocess_mode="livesum")
         labels = ["digit", "confident"]
-        predictions = Counter("predictions", "Images classified", labels, registry=self._registry)
+        description = "Images classified. `confident` is the network's, before fit looks for a second digit"
+        predictions = Counter("predictions", description, labels, registry=self._registry)
         self._predictions = {
             (digit, confident): predictions.labels(str(digit), str(confident).lower())
             for digit, confident in product(DIGITS, (False, True))
