@@ -89,7 +89,7 @@ class InvalidParameter(Problem):
 
 
 class BatchTooLarge(Problem):
-    status, code, title = 422, "batch-too-large", "The request holds too many images"
+    status, code, title = 422, "batch-too-large", "The batch is too large"
     example = "The form has more than 64 images. Send them in several requests."
 
 

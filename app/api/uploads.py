@@ -90,8 +90,10 @@ async def read_batch(request: Request, max_batch: int) -> list[Part]:
     if boundary is None:
         raise ImageMissing(f'The body is not a form. Send a multipart form with each image in a field "{BATCH_FIELD}".')
     parts = _parse_form(body, boundary, max_batch + MAX_PARTS)
-    uploads = [part for part in parts or () if part.name == BATCH_FIELD]
-    if parts is None or len(uploads) > max_batch:
+    if parts is None:
+        raise BatchTooLarge(f"The form has more than {max_batch + MAX_PARTS} fields. Send at most {max_batch} images.")
+    uploads = [part for part in parts if part.name == BATCH_FIELD]
+    if len(uploads) > max_batch:
         raise BatchTooLarge(f"The form has more than {max_batch} images. Send them in several requests.")
     if not uploads:
         raise ImageMissing(f'The form has {_fields(parts)}. Send each image in a field "{BATCH_FIELD}".')

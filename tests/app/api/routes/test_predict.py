@@ -80,8 +80,9 @@ def test_wrong_content_type(client: httpx2.Client, path: str, kind: str) -> None
 NO_FORM = 'The body is not a form. Send a multipart form with each image in a field "files".'
 BATCH_FIELD = 'Send each image in a field "files".'
 PARAMETER = (422, "validation", "A parameter is not valid")
-TOO_MANY = (422, "batch-too-large", "The request holds too many images")
+TOO_MANY = (422, "batch-too-large", "The batch is too large")
 TOO_MANY_DETAIL = "The form has more than 64 images. Send them in several requests."
+TOO_MANY_FIELDS = "The form has more than 80 fields. Send at most 64 images."
 
 
 FIT = "The query parameter fit is 'maybe'. Send true or false."
@@ -149,7 +150,8 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "long fit": ({"files": {"file": SEVEN, "fit": b"x" * 41}}, PARAMETER, IN_THE_FORM.format("fit", "VALUE")),
     "explain: text": ({"files": {"file": b"junk"}}, FORMAT, UNKNOWN_FORMAT),
     "batch: 65 images": ({"files": [("files", SEVEN)] * 65}, TOO_MANY, TOO_MANY_DETAIL),
-    "batch: more parts than are parsed": ({"files": [("files", SEVEN)] * 81}, TOO_MANY, TOO_MANY_DETAIL),
+    "batch: 81 images": ({"files": [("files", SEVEN)] * 81}, TOO_MANY, TOO_MANY_FIELDS),
+    "batch: 80 other fields": ({"files": [("files", SEVEN), *[("x", b"")] * 80]}, TOO_MANY, TOO_MANY_FIELDS),
     "batch: no form": ({"content": SEVEN}, MISSING, NO_FORM),
     "batch: wrong field": ({"files": {"file": SEVEN}}, MISSING, f'The form has the field "file". {BATCH_FIELD}'),
 }
