@@ -1,6 +1,7 @@
 """Reading uploads: fields of a multipart form, or the request body itself."""
 
 import re
+from collections.abc import Container
 from typing import Any, NamedTuple
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
@@ -12,9 +13,6 @@ from app.errors import BatchTooLarge, ContentEncoding, ImageMissing, InvalidPara
 
 FIELD = "file"
 BATCH_FIELD = "files"
-
-QUERY_PARAMETERS = frozenset({"fit", "ink", "colors"})
-"""Names of query parameters. Form fields with these names are refused."""
 
 MAX_PARTS = 16
 """Maximum number of parts of a form, not counting the images of a batch. Each part takes time to parse."""
@@ -64,8 +62,11 @@ async def read_body(request: Request) -> bytes:
             return b"".join(chunks)
 
 
-async def read_upload(request: Request) -> bytes:
-    """Read the uploaded file. Raises ImageMissing unless there is exactly one, and the same errors as `read_body`."""
+async def read_upload(request: Request, query: Container[str]) -> bytes:
+    """Read the uploaded file. Form fields with the name of a parameter of the `query` are refused.
+
+    Raises InvalidParameter, ImageMissing unless there is exactly one file, and the same errors as `read_body`.
+    """
     body = await read_body(request)
     boundary = _boundary(request.headers)
     advice = f'Send one image in the field "{FIELD}"'
@@ -73,7 +74,7 @@ async def read_upload(request: Request) -> bytes:
         if not body:
             raise ImageMissing(f"The body is empty. {advice} of a form, or as the body.")
         return body
-    parts = _parse_form(body, boundary, MAX_PARTS)
+    parts = _parse_form(body, boundary, query, MAX_PARTS)
     if parts is None:
         raise ImageMissing(f"The form has more than {MAX_PARTS} fields. {advice}.")
     images = [part.content for part in parts if part.name == FIELD]
@@ -83,13 +84,13 @@ async def read_upload(request: Request) -> bytes:
     return images[0]
 
 
-async def read_batch(request: Request, max_batch: int) -> list[Part]:
-    """Read all uploaded files. Raises ImageMissing, BatchTooLarge, and the same errors as `read_body`."""
+async def read_batch(request: Request, query: Container[str], max_batch: int) -> list[Part]:
+    """Read all uploaded files. Raises BatchTooLarge, and the same errors as `read_upload`."""
     body = await read_body(request)
     boundary = _boundary(request.headers)
     if boundary is None:
         raise ImageMissing(f'The body is not a form. Send a multipart form with each image in a field "{BATCH_FIELD}".')
-    parts = _parse_form(body, boundary, max_batch + MAX_PARTS)
+    parts = _parse_form(body, boundary, query, max_batch + MAX_PARTS)
     if parts is None:
         raise BatchTooLarge(f"The form has more than {max_batch + MAX_PARTS} fields. Send at most {max_batch} images.")
     uploads = [part for part in parts if part.name == BATCH_FIELD]
@@ -112,7 +113,7 @@ def _boundary(headers: Headers) -> str | None:
     return options.get("boundary", "") if content_type == "multipart/form-data" else None
 
 
-def _parse_form(body: bytes, boundary: str, maximum: int) -> list[Part] | None:
+def _parse_form(body: bytes, boundary: str, query: Container[str], maximum: int) -> list[Part] | None:
     """Return the parts of a form; None if there are more than the maximum.
 
     Raises InvalidParameter if a field belongs in the query, ImageMissing if the form cannot be parsed.
@@ -132,7 +133,7 @@ def _parse_form(body: bytes, boundary: str, maximum: int) -> list[Part] | None:
             return None
         raise ImageMissing("The multipart form is truncated or has no boundary. Send all of it.") from error
     for part in parts:
-        if part.name in QUERY_PARAMETERS:
+        if part.name in query:
             value = part.content.decode() if re.fullmatch(rb"\w{1,9}", part.content) else "VALUE"
             raise InvalidParameter(f'"{part.name}" is a form field. Send it in the URL: ?{part.name}={value}.')
     return parts

@@ -102,6 +102,6 @@ def test_random_forms(boundary: str, data: st.DataObject) -> None:
     content_type = f"multipart/form-data; boundary={boundary}".encode()
     request = Request({"type": "http", "headers": [(b"content-type", content_type)]}, receive)
     with problem_or_success():
-        images = asyncio.run(read_batch(request, 5))
+        images = asyncio.run(read_batch(request, (), 5))
         assert 1 <= len(images) <= 5
         assert all(isinstance(image.content, bytes) for image in images)

@@ -92,7 +92,7 @@ def router(service: Service) -> APIRouter:
         Send one image as to `/predict`. The response is the network's input, enlarged: orange pixels are evidence for
         3, blue ones for 7 (gradient x input).
         """
-        image = await _read_one(service, request, options.fit, options.ink)
+        image = await _read_one(service, request, options.fit, options.ink, ExplainOptions)
         return Response(await service.explain(image, options.colors), media_type="image/png")
 
     return router
@@ -107,7 +107,7 @@ async def check_query(request: Request) -> None:
 
 async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
     """Classify the image of a request. Raises the same errors as `read_upload` and `Service.read`."""
-    image = await _read_one(service, request, fit, ink)
+    image = await _read_one(service, request, fit, ink, Options)
     prediction = await service.classify_one(image)
     answer = prediction_response(prediction, image, service.metadata)
     return Response(to_json(answer), media_type="application/json")
@@ -115,7 +115,7 @@ async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "
 
 async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
     """Classify the images of a request. Raises the same errors as `read_batch`."""
-    uploads = await read_batch(request, service.settings.max_batch)
+    uploads = await read_batch(request, Options.model_fields, service.settings.max_batch)
     read = await service.read_all([upload.content for upload in uploads], fit, ink)
     path, request_id = request.url.path, request.state.request_id
     images = [problem_document(image, path, request_id) if isinstance(image, Problem) else image for image in read]
@@ -126,9 +126,9 @@ async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink =
     return Response(to_json(answer), media_type="application/json")
 
 
-async def _read_one(service: Service, request: Request, fit: bool, ink: Ink) -> DigitImage:
+async def _read_one(service: Service, request: Request, fit: bool, ink: Ink, query: type[Options]) -> DigitImage:
     """Read the image of a request. If the Content-Type is not an image type, the error lists the ways to upload one."""
-    upload = await read_upload(request)
+    upload = await read_upload(request, query.model_fields)
     try:
         return await service.read(upload, fit, ink)
     except ImageFormat:

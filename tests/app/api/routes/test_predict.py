@@ -147,6 +147,16 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "fit in the form": ({"files": {"file": SEVEN}, "data": {"fit": "1"}}, PARAMETER, IN_THE_FORM.format("fit", "1")),
     "batch: ink in the form": ({"files": {"files": SEVEN, "ink": b"a"}}, PARAMETER, IN_THE_FORM.format("ink", "a")),
     "fit as a file": ({"files": {"file": SEVEN, "fit": SEVEN}}, PARAMETER, IN_THE_FORM.format("fit", "VALUE")),
+    "colors in the form": (
+        {"files": {"image": SEVEN, "colors": b"x"}},
+        MISSING,
+        form_with('the fields "image", "colors"'),
+    ),
+    "explain: colors in the form": (
+        {"files": {"file": SEVEN, "colors": b"false"}},
+        PARAMETER,
+        IN_THE_FORM.format("colors", "false"),
+    ),
     "long fit": ({"files": {"file": SEVEN, "fit": b"x" * 41}}, PARAMETER, IN_THE_FORM.format("fit", "VALUE")),
     "explain: text": ({"files": {"file": b"junk"}}, FORMAT, UNKNOWN_FORMAT),
     "batch: 65 images": ({"files": [("files", SEVEN)] * 65}, TOO_MANY, TOO_MANY_DETAIL),
