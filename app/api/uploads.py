@@ -120,14 +120,14 @@ def _parse_form(body: bytes, boundary: str, query: Container[str], maximum: int)
     """
     parts: list[Part] = []
     try:
-        with PushMultipartParser(boundary, max_segment_count=maximum) as parser:
+        with PushMultipartParser(boundary, max_segment_count=maximum, header_charset="latin-1") as parser:
             for event in parser.parse(body):  # for each part: its head, its content if it has any, None
                 if isinstance(event, MultipartSegment):
                     head, content = event, b""
                 elif event:
                     content += event
                 else:
-                    parts.append(Part(head.name, head.filename, content))
+                    parts.append(Part(_decoded(head.name), head.filename and _decoded(head.filename), content))
     except MultipartError as error:
         if isinstance(error, ParserLimitReached) and len(parts) == maximum:
             return None
@@ -137,6 +137,11 @@ def _parse_form(body: bytes, boundary: str, query: Container[str], maximum: int)
             value = part.content.decode() if re.fullmatch(rb"\w{1,9}", part.content) else "VALUE"
             raise InvalidParameter(f'"{part.name}" is a form field. Send it in the URL: ?{part.name}={value}.')
     return parts
+
+
+def _decoded(text: str) -> str:
+    """Decode UTF-8 that was parsed as Latin-1, which cannot fail. Invalid bytes become replacement characters."""
+    return text.encode("latin-1").decode(errors="replace")
 
 
 def _fields(parts: list[Part]) -> str:

@@ -226,6 +226,9 @@ def test_batch(client: httpx2.Client) -> None:
     ):
         problem = {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail}
         assert entry == {"prediction": None, "problem": problem | common}
+    latin_1 = b'--b\r\nContent-Disposition: form-data; name="files"; filename="\xe4.png"\r\n\r\n%s\r\n--b--\r\n' % SEVEN
+    (entry,) = client.post("/predict/batch", content=latin_1, headers=FORM).json()["predictions"]
+    assert (entry["filename"], entry["prediction"]["digit"]) == ("\ufffd.png", 7)
     (entry,) = client.post("/predict/batch", files=[("files", b"junk")]).json()["predictions"]
     assert entry["problem"]["status"] == 415
 
