@@ -31,10 +31,11 @@ def main() -> None:
         signal.signal(signal.SIGHUP, lambda *_: print(SIGHUP_IGNORED, file=sys.stderr))  # noqa: T201
     try:
         settings = Settings(**options)
-        _check_address(settings.host, settings.port)
-        run(settings)
     except ValidationError as error:
         sys.exit("\n".join(_explanation(options, each) for each in error.errors()))
+    _check_address(settings.host, settings.port)
+    try:
+        run(settings)
     except WeightsError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:

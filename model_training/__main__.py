@@ -173,6 +173,8 @@ def evaluate_command(
     loaded = load(weights)  # fails before the download
     if write:
         _writable_place(weights)
+        if "settings" not in loaded.metadata.training:
+            raise typer.BadParameter("The weights have no training settings, which the model card shows.")
     _report(loaded, _load_mnist(mnist, mirrors), rendered, folder=weights.parent if write else None)
 
 

@@ -107,7 +107,17 @@ def _read_metadata(content: bytes) -> Metadata:
     return Metadata(**fields | {name: tuple(fields[name]) for name in ("architecture", "digits")})
 
 
-_REQUIRED = {"format_version": int, "version": str, "architecture": list, "digits": list, "threshold": float}
+_REQUIRED = {
+    "format_version": int,
+    "name": str,
+    "version": str,
+    "architecture": list,
+    "digits": list,
+    "threshold": float,
+    "training": dict,
+    "data": dict,
+    "metrics": dict,
+}
 
 
 def _to_tensors(parameters: Parameters) -> dict[str, NDArray[Any]]:

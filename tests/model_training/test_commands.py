@@ -5,11 +5,12 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.classifier.weights import ADVICE, DEFAULT_PATH, load
+from app.classifier.weights import ADVICE, DEFAULT_PATH, load, save
 from model_training.data import MNIST_SHA256
 from model_training.report import CARD
 
@@ -144,6 +145,13 @@ def test_unwritable_files_are_refused_at_start(tmp_path: Path, option: tuple[str
 def test_unknown_format_of_a_figure_is_refused_at_start(tmp_path: Path) -> None:
     ended = run("diagnose", "--mnist", tmp_path, "--figure", tmp_path / "curves.doc", code=2)
     assert "curves.doc has none of the endings" in ended.stderr
+
+
+def test_model_card_of_weights_without_training_settings_is_refused_at_start(tmp_path: Path) -> None:
+    weights, path = load(DEFAULT_PATH), tmp_path / "weights"
+    save(path, weights.parameters, replace(weights.metadata, training={}))
+    ended = run("evaluate", "--write", "--mnist", tmp_path, "--weights", path, code=2)  # a folder without MNIST
+    assert "The weights have no training settings, which the model card shows." in ended.stderr
 
 
 def test_missing_data_or_weights(tmp_path: Path) -> None:

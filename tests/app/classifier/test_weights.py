@@ -1,7 +1,7 @@
 import json
 import os
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,7 @@ def write(path: Path, parameters: Parameters, document: Any) -> None:
     save_file(tensors, path, metadata=None if document is None else {METADATA_KEY: document})
 
 
-GOOD = {"version": "1", "format_version": 1, "architecture": [784, 3, 2], "digits": [3, 7], "threshold": 0.9}
+GOOD = json.loads(json.dumps(asdict(METADATA)))
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,10 @@ GOOD = {"version": "1", "format_version": 1, "architecture": [784, 3, 2], "digit
         ("[" * 100_000, "maximum recursion depth"),
         (json.dumps({}), "its metadata has no valid 'format_version'"),
         (json.dumps(GOOD | {"version": 1}), "its metadata has no valid 'version'"),
+        (json.dumps(GOOD | {"name": 5}), "its metadata has no valid 'name'"),
+        (json.dumps(GOOD | {"training": 5}), "its metadata has no valid 'training'"),
+        (json.dumps(GOOD | {"data": None}), "its metadata has no valid 'data'"),
+        (json.dumps(GOOD | {"metrics": []}), "its metadata has no valid 'metrics'"),
         (json.dumps(GOOD | {"format_version": 2}), "its format version is 2, not 1"),
         (json.dumps(GOOD | {"surprise": 1}), "unexpected keyword argument 'surprise'"),
         (json.dumps(GOOD | {"digits": [3, 8]}), r"its digits are \(3, 8\), not \(3, 7\)"),
