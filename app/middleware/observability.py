@@ -2,13 +2,16 @@
 
 import re
 import time
+from asyncio import CancelledError
 from logging import getLogger
 from random import randbytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.errors import Overloaded
 from app.metrics import Metrics
 from app.middleware.access_log import AccessLog
+from app.problem_details import refuse
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 """Pattern of the request ids that are accepted from clients. They need no quoting in log lines and headers."""
@@ -66,6 +69,11 @@ class Observability:
         self._metrics.in_flight.inc()
         try:
             await self._app(scope, receive, send_observed)
+        except CancelledError:  # by the server, at the end of `graceful_shutdown_seconds`
+            if status:
+                raise  # the response has begun
+            problem = Overloaded("The service is shutting down. Send the request again.")
+            await refuse(problem, scope, receive, send_observed)
         except Exception:
             logger.exception("Request %s failed", request_id)
             if not complete:  # so that the server closes the connection; the client would wait for the rest

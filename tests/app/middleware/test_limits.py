@@ -1,6 +1,7 @@
 """Limits on the size, time and number of requests, on a real socket."""
 
 import select
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -22,6 +23,15 @@ TIMEOUT = 1
 OPTIONS = ("--body-timeout-seconds", str(TIMEOUT))
 
 
+def parsed(answer: bytes) -> httpx2.Response:
+    """Parse a response to `HEAD` that was read from a socket."""
+    head, body = answer.decode().split("\r\n\r\n", 1)
+    status, *lines = head.split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    request = httpx2.Request("POST", "http://x/predict")
+    return httpx2.Response(int(status.split()[1]), headers=headers, content=body, request=request)
+
+
 def test_body_timeout(server: Server) -> None:
     with server.connect(10) as connection:
         connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
@@ -34,16 +44,26 @@ def test_body_timeout(server: Server) -> None:
             except TimeoutError:
                 assert time.monotonic() - start < 10 * TIMEOUT
         connection.settimeout(10)
-        answer += until_closed(connection)
-    head, body = answer.decode().split("\r\n\r\n", 1)
-    status, *lines = head.split("\r\n")
-    assert status.startswith("HTTP/1.1 408 ")
-    headers = dict(line.lower().split(": ", 1) for line in lines)
-    assert headers["connection"] == "close"
-    request = httpx2.Request("POST", f"{server.url}/predict")
-    response = httpx2.Response(408, headers=headers, content=body, request=request)
+        response = parsed(answer + until_closed(connection))
+    assert response.headers["connection"] == "close"
     detail = f"The body did not arrive within {TIMEOUT} seconds. Send it faster, or a smaller file."
     assert_problem(response, 408, "body-timeout", "The request body arrived too slowly", detail)
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+def test_graceful_shutdown_seconds(http: str) -> None:
+    options = ("--http", http, "--drain-seconds", "0", "--graceful-shutdown-seconds", "1")
+    with serve(*options) as server, server.connect(10) as connection:
+        connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\nx")
+        until(lambda: figures(server.url)("http_requests_in_flight") == 2)  # including the request for the metrics
+        server.process.send_signal(signal.SIGTERM)
+        start = time.monotonic()
+        response = parsed(until_closed(connection))
+        assert 1 <= time.monotonic() - start < 5
+    assert response.headers["retry-after"] == "1"
+    detail = "The service is shutting down. Send the request again."
+    assert_problem(response, 503, "overloaded", "The service is overloaded", detail)
+    assert "Traceback" not in "".join(server.log)
 
 
 def test_max_in_flight() -> None:
