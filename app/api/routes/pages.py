@@ -1,6 +1,7 @@
 """HTML pages: the drawing page, the model card, problem types, Swagger UI. They load nothing from other hosts."""
 
 import html
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def router(service: Service) -> APIRouter:
         router.mount(path, GZipMiddleware(StaticFiles(directory=directory), compresslevel=4))  # takes 2 ms for 64 kB
     folder = service.settings.weights.parent
     card_html = _card_html(folder / CARD, f"Model card: {service.metadata.name}")
+    figures = set(re.findall(r'src="card/([^"]+)"', card_html or ""))
     problems = {kind.code: _problem_html(kind) for kind in Problem.__subclasses__()}
 
     @router.get("/")
@@ -61,11 +63,11 @@ def router(service: Service) -> APIRouter:
             raise HTTPException(404, f"There is no {CARD} beside the weights. Write it with `evaluate --write`.")
         return HTMLResponse(card_html, headers=ARTICLE)
 
-    @router.get("/model/card/{figure}.png")
+    @router.get("/model/card/{figure}")
     async def card_figure(figure: str) -> FileResponse:
         """Return a figure of the model card."""
-        path = folder / f"{figure}.png"
-        if not path.is_file():
+        path = folder / figure
+        if figure not in figures or not path.is_file():
             raise HTTPException(404, f"The model card has no figure {figure!r}.")
         return FileResponse(path)
 
@@ -82,7 +84,7 @@ def router(service: Service) -> APIRouter:
 def _card_html(path: Path, title: str) -> str | None:
     """Render a model card as a page. Return None if the file does not exist."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     body = MarkdownIt().enable("table").render(text).replace('src="', 'src="card/')

@@ -12,6 +12,7 @@ from app.errors import Problem
 from app.main import create_app
 from app.settings import Settings
 from tests.app.problems import assert_problem
+from tests.conftest import SEVEN
 
 
 def test_model_card_is_rendered_at_start(tmp_path: Path) -> None:
@@ -19,12 +20,18 @@ def test_model_card_is_rendered_at_start(tmp_path: Path) -> None:
     weights.write_bytes(DEFAULT_PATH.read_bytes())
     without = TestClient(create_app(Settings(weights=weights)))
     card = tmp_path / "MODEL_CARD.md"
-    card.write_text("# Card\n\n![figure](figure.png)\n")
+    card.write_bytes(b"# Card \xff\n\n![figure](figure.png)\n")
+    for name in ("figure.png", "other.png"):
+        (tmp_path / name).write_bytes(SEVEN)
     client = TestClient(create_app(Settings(weights=weights)))
     card.unlink()
     page = client.get("/model/card").text
-    assert "<h1>Card</h1>" in page
+    assert "<h1>Card \N{REPLACEMENT CHARACTER}</h1>" in page
     assert 'src="card/figure.png"' in page
+    assert client.get("/model/card/figure.png").content == SEVEN
+    for name in ("other.png", f"{'x' * 300}.png"):
+        detail = f"The model card has no figure '{name}'."
+        assert_problem(client.get(f"/model/card/{name}"), 404, "not-found", "Not Found", detail)
     detail = "There is no MODEL_CARD.md beside the weights. Write it with `evaluate --write`."
     assert_problem(without.get("/model/card"), 404, "not-found", "Not Found", detail)
 
