@@ -26,7 +26,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
-    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 listens on all interfaces")
+    host: str = Field("127.0.0.1", min_length=1, description="address to listen on; 0.0.0.0 listens on all interfaces")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 chooses a free one")
     workers: int = Field(1, ge=1, description="number of processes; use at most one for each core")
     http: Literal["h11", "httptools"] = Field(

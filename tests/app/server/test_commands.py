@@ -22,6 +22,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 NO_INTEGER = "cannot be 'abc': Input should be a valid integer, unable to parse string as an integer. See --help."
 NO_BOOLEAN = "cannot be 'no!': Input should be true or false. See --help."
+NO_HOST = "cannot be '': String should have at least 1 character. See --help."
 NO_KEY = "cannot be '': The key is empty. Set one, or omit it to serve without a key. See --help."
 NO_ORIGIN = (
     "cannot be 'http://a.example,b.example': 'b.example' is not an origin."
@@ -40,6 +41,7 @@ UNKNOWN = {"THREE_OR_SEVEN_PROT": "80", "three_or_seven_api_kye": "s3cret", "THR
         (["--weights", "none"], {}, f"Cannot use the weights file 'none': No such file or directory. {ADVICE}"),
         (["--port", "abc"], {"THREE_OR_SEVEN_PORT": "80"}, f"The option --port {NO_INTEGER}"),
         ([], {"THREE_OR_SEVEN_PORT": "abc"}, f"The environment variable THREE_OR_SEVEN_PORT {NO_INTEGER}"),
+        ([], {"THREE_OR_SEVEN_HOST": ""}, f"The environment variable THREE_OR_SEVEN_HOST {NO_HOST}"),
         (["--api-key="], {}, f"The option --api-key {NO_KEY}"),
         ([], {"THREE_OR_SEVEN_API_KEY": ""}, f"The environment variable THREE_OR_SEVEN_API_KEY {NO_KEY}"),
         (["--cors-origins", "http://a.example,b.example"], {}, f"The option --cors-origins {NO_ORIGIN}"),
