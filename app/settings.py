@@ -17,8 +17,8 @@ PREFIX = "THREE_OR_SEVEN_"
 NOT_SETTINGS = {PREFIX + name for name in ("MNIST", "MIRRORS", "HANDWRITING")}
 """Variables with the same prefix that the training and the tests use."""
 
-ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+")
-"""Pattern of a browser's `Origin` header: scheme, host and port; or * for all origins."""
+ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s*A-Z]+")
+"""Pattern of a browser's `Origin` header: scheme, host and port, in lower case; or * for all origins."""
 
 
 class Settings(BaseSettings):
@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         parts = value.split(",") if isinstance(value, str) else value
         origins = [origin for part in parts if (origin := part.strip().rstrip("/"))]
         if wrong := [origin for origin in origins if not ORIGIN.fullmatch(origin)]:
-            message = "'{origin}' is not an origin. Write scheme and host, such as https://example.org"
+            message = "'{origin}' is not an origin. Write scheme and host in lower case, such as https://example.org"
             raise PydanticCustomError("origin", message, {"origin": wrong[0]})
         return origins
 

@@ -25,8 +25,8 @@ NO_BOOLEAN = "cannot be 'no!': Input should be true or false. See --help."
 NO_HOST = "cannot be '': String should have at least 1 character. See --help."
 NO_KEY = "cannot be '': The key is empty. Set one, or omit it to serve without a key. See --help."
 NO_ORIGIN = (
-    "cannot be 'http://a.example,b.example': 'b.example' is not an origin."
-    " Write scheme and host, such as https://example.org. See --help."
+    "The option --cors-origins cannot be 'http://a.example,{0}': '{0}' is not an origin."
+    " Write scheme and host in lower case, such as https://example.org. See --help."
 )
 WARNINGS = (
     "THREE_OR_SEVEN_PROT is not a setting. Did you mean THREE_OR_SEVEN_PORT?\n"
@@ -44,7 +44,10 @@ UNKNOWN = {"THREE_OR_SEVEN_PROT": "80", "three_or_seven_api_kye": "s3cret", "THR
         ([], {"THREE_OR_SEVEN_HOST": ""}, f"The environment variable THREE_OR_SEVEN_HOST {NO_HOST}"),
         (["--api-key="], {}, f"The option --api-key {NO_KEY}"),
         ([], {"THREE_OR_SEVEN_API_KEY": ""}, f"The environment variable THREE_OR_SEVEN_API_KEY {NO_KEY}"),
-        (["--cors-origins", "http://a.example,b.example"], {}, f"The option --cors-origins {NO_ORIGIN}"),
+        *(
+            (["--cors-origins", f"http://a.example,{origin}"], {}, NO_ORIGIN.format(origin))
+            for origin in ("b.example", "https://*.example", "https://B.example")
+        ),
         (["--access-log", "no!"], {}, f"The option --access-log {NO_BOOLEAN}"),
         (["--port", "abc"], UNKNOWN, f"{WARNINGS}The option --port {NO_INTEGER}"),
     ],
