@@ -12,7 +12,7 @@ import pytest
 from app import __version__
 from app.classifier.weights import ADVICE
 from tests.conftest import SEVEN
-from tests.serving import serve
+from tests.serving import serve, until_listening
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -73,6 +73,24 @@ def test_command_line_overrides_environment() -> None:
         assert httpx2.post(f"{server.url}/predict", content=bytes(1500)).status_code == 413
     with serve(environment={"THREE_OR_SEVEN_MAX_BODY_BYTES": "2048"}) as server:
         assert httpx2.post(f"{server.url}/predict", content=bytes(1500)).status_code == 415
+
+
+def test_log_level_and_max_batch() -> None:
+    """`serve` finds the port in the log, which is empty here."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    options = ["--port", url.split(":")[2], "--log-level", "error", "--no-access-log", "--max-batch", "2"]
+    process = subprocess.Popen([sys.executable, "-m", "app", *options], stderr=subprocess.PIPE, text=True)
+    try:
+        until_listening(url)
+        forms = ([("files", SEVEN)] * count for count in (2, 3))
+        answers = [httpx2.post(f"{url}/predict/batch", files=form) for form in forms]
+    finally:
+        process.terminate()
+        _, log = process.communicate(timeout=60)
+    assert [answer.status_code for answer in answers] == [200, 422]
+    assert "The form has more than 2 images." in answers[1].json()["detail"]
+    assert not log
 
 
 UVICORN = ("-m", "uvicorn", "--factory", "app.main:create_app")
