@@ -112,5 +112,7 @@ def test_figures_equal_those_of_the_weights() -> None:
     figures = load(DEFAULT_PATH).metadata.metrics["test"]
     confident = round(figures["others"] * figures["others_confident"])
     text = " ".join(README.split())
-    assert f"It misreads {figures['errors'] or 'none'} of MNIST's 2,038 test images of 3 and 7, and is confident" in text
+    assert (
+        f"It misreads {figures['errors'] or 'none'} of MNIST's 2,038 test images of 3 and 7, and is confident" in text
+    )
     assert f"confident about {confident} of the {figures['others']:,} images of other digits" in text
