@@ -15,7 +15,7 @@ from model_training.trainer import Epoch, Split, Trainer, TrainingSettings, targ
 from model_training.uploads import uploaded
 
 SHORT = TrainingSettings(hidden=(48, 24), epochs=30, batch_size=64, outlier_share=0.5, learning_rate=0.02)
-OUTLIERS_A_BATCH, UPLOADS_A_BATCH, DIGITS_A_BATCH = 32, 6, 26
+OUTLIERS_A_BATCH, UPLOADS_A_BATCH, DIGITS_A_BATCH = 32, 10, 22
 STEPS = 1529 // DIGITS_A_BATCH
 
 
@@ -118,5 +118,5 @@ def test_seed_determines_the_parameters(split: Split, uploads: Digits) -> None:
 
 def test_too_few_images_are_refused(split: Split, uploads: Digits) -> None:
     few = replace(split, digits=Digits(*(array[:10] for array in split.digits)))
-    with pytest.raises(ValueError, match="10 digits do not fill the 26 of a batch"):
+    with pytest.raises(ValueError, match="10 digits do not fill the 22 of a batch"):
         Trainer(few, uploads, SHORT)
