@@ -37,7 +37,7 @@ def run(settings: Settings) -> None:
         access_log=False,  # see `app.middleware.access_log`
         server_header=False,
         timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
-        timeout_worker_healthcheck=60,  # seconds; many workers on few cores start slowly
+        timeout_worker_healthcheck=30,  # seconds; many workers start slowly; a crash during a check is noticed after it
     )
     if settings.workers == 1:
         return uvicorn.Server(config).run()
