@@ -27,6 +27,7 @@ def parsed(answer: bytes) -> httpx2.Response:
     """Parse a response to `HEAD` that was read from a socket."""
     head, body = answer.decode().split("\r\n\r\n", 1)
     status, *lines = head.split("\r\n")
+    assert status.startswith("HTTP/1.1 ")
     headers = dict(line.split(": ", 1) for line in lines)
     request = httpx2.Request("POST", "http://x/predict")
     return httpx2.Response(int(status.split()[1]), headers=headers, content=body, request=request)
@@ -60,6 +61,7 @@ def test_graceful_shutdown_seconds(http: str) -> None:
         start = time.monotonic()
         response = parsed(until_closed(connection))
         assert 1 <= time.monotonic() - start < 5
+        assert server.process.wait(10) == 0  # `serve` would interrupt the shutdown
     assert response.headers["retry-after"] == "1"
     detail = "The service is shutting down. Send the request again."
     assert_problem(response, 503, "overloaded", "The service is overloaded", detail)
