@@ -16,7 +16,7 @@ def figures(classifier: Classifier, digits: Digits, others: Digits) -> Evaluatio
 
 def test_quality(figures: Evaluation) -> None:
     assert figures.errors <= 2
-    assert figures.coverage >= 0.98
+    assert figures.coverage >= 0.985
     assert figures.calibration_error < 0.01
     assert figures.auroc >= 0.999
     assert figures.others_sure <= 0.01  # a single one of these 400 images is 0.25 %
