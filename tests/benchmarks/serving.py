@@ -193,7 +193,7 @@ def draw(results: Results, connections: int, path: Path) -> None:
 
 def environment(name: str) -> Path:
     """Return the Python of an environment with the contestant's packages, created if needed."""
-    place = ENVIRONMENTS / name.replace(" ", "-")
+    place = ENVIRONMENTS / name.partition(",")[0].replace(" ", "-")  # both parsers share it
     python = place / "bin" / "python"
     if not (place / "complete").exists():
         Console(stderr=True).print(f"Installing {name} in {place}")
