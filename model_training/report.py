@@ -121,9 +121,9 @@ is not `confident`: the larger probability stays below the threshold, {metadata.
 
 ## Figures
 
-On MNIST's test images: {test.images:,} threes and sevens, {test.others:,} other digits. The settings were
-chosen on the validation images. The last choice, between two sets of settings, was made after rendered test images were
-seen as well.
+On MNIST's test images: {test.images:,} threes and sevens, {test.others:,} other digits. The default
+settings were chosen on the validation images. The last choice, between two sets of settings, was made after rendered
+test images were seen as well.
 
 | figure | test | validation |
 |---|---|---|
