@@ -140,6 +140,7 @@ def test_head(client: httpx2.Client, path: str) -> None:
     assert head.headers["content-type"] == get.headers["content-type"]
     assert not head.content
     if path not in ("/static/page.js", "/none"):
-        assert f'method="HEAD",route="{path}"' in client.get("/metrics").text
+        # A page's file is closed, and then the request is counted, after the response was sent.
+        until(lambda: f'method="HEAD",route="{path}"' in client.get("/metrics").text)
     refused = client.head("/predict")
     assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
