@@ -87,7 +87,10 @@ def _read_tensor(tensor: schemas.RequestInput, data: bytes, binary: bytes) -> ND
     if tuple(rest) != image_shape or count < 1:
         expected = f"For {tensor.datatype} send [n, {', '.join(map(str, image_shape))}], n at least 1"
         raise InvalidInference(f"The shape is {shortened(tensor.shape)}. {expected}.")
-    values = _from_binary(tensor, dtype, binary) if data in (b"", b"null") else _from_json(tensor, data, dtype)
+    in_json = data not in (b"", b"null")
+    if in_json and binary:
+        raise InvalidInference(f"The input has `data`, but {len(binary)} bytes follow the JSON. Send one of the two.")
+    values = _from_json(tensor, data, dtype) if in_json else _from_binary(tensor, dtype, binary)
     if values.size != count * PIXELS:
         raise InvalidInference(f"The data has {values.size} values. The shape {tensor.shape} needs {count * PIXELS}.")
     if dtype is np.float32 and not ((values >= 0) & (values <= 1)).all():

@@ -197,6 +197,7 @@ def test_refusal(client: httpx2.Client, request_: Any, error: str) -> None:
 
 
 TORN = b'{"inputs":[{"name":"image","shape":[1,784],"datatype":"FP32","parameters":{"binary_data_size":3}}]}'
+BOTH = json.dumps({"inputs": [BLANK]}).encode()
 NUMBER = b'{"inputs":[{"name":"image","shape":[1,784],"datatype":"FP32","data":[*]}]}'
 LENGTH = (
     "Inference-Header-Content-Length is {!r}, and the body has 2 bytes."
@@ -211,6 +212,7 @@ LENGTH = (
         (b"", None, "The body is empty. Send an inference request in JSON."),
         *((b"{}", length, LENGTH.format(length)) for length in ("x", "-1", "100000", "²", "9" * 5000)),
         (TORN + b"abc", str(len(TORN)), "binary_data_size is 3. Send a multiple of 4 for FP32."),
+        (BOTH + b"abc", str(len(BOTH)), "The input has `data`, but 3 bytes follow the JSON. Send one of the two."),
         (NUMBER.replace(b"*", b"NaN, " * 783 + b"NaN"), None, INVALID + "JSON is malformed: invalid character"),
         (NUMBER.replace(b"*", b"1e400, " * 783 + b"1e400"), None, FP32_RANGE),
     ],
