@@ -7,7 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.classifier.network import Array, Parameters, forward, softmax
-from app.classifier.pixels import DIGITS, to_input
+from app.classifier.pixels import DIGITS, PIXELS, to_input
+
+BLOCK = 4
+"""Number of rows that OpenBLAS multiplies at a time. The forward pass of 15 images takes a third longer than of 16."""
 
 _DIGITS = np.array(DIGITS)
 
@@ -45,9 +48,15 @@ class Classifier:
 
     def predict_inputs(self, inputs: NDArray[np.float32]) -> Predictions:
         """Classify inputs of the network as `to_input` makes them: float32 (n, 784), from 0 to 1."""
-        probabilities = softmax(forward(self.parameters, inputs)[-1])
+        probabilities = softmax(forward(self.parameters, _whole_blocks(inputs))[-1][: len(inputs)])
         return Predictions(
             digits=_DIGITS[probabilities.argmax(axis=1)],
             probabilities=probabilities,
             confident=probabilities.max(axis=1) >= self.threshold,
         )
+
+
+def _whole_blocks(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Append blank images up to a multiple of BLOCK, unless there are one or two, which are as fast without."""
+    missing = -len(inputs) % BLOCK if len(inputs) > 2 else 0
+    return np.concatenate((inputs, np.zeros((missing, PIXELS), np.float32))) if missing else inputs

@@ -9,6 +9,7 @@ import app.classifier
 from app.classifier import Classifier
 from app.classifier.network import Layer
 from app.classifier.pixels import to_input
+from model_training.data import Digits
 
 
 def test_to_input() -> None:
@@ -31,6 +32,14 @@ def test_predictions() -> None:
     assert digits.tolist() == [3, 7]
     assert probabilities == pytest.approx(np.array([[0.5, 0.5], [0.1, 0.9]]))
     assert confident.tolist() == [False, True]
+
+
+def test_number_of_images(classifier: Classifier, digits: Digits) -> None:
+    single = np.concatenate([classifier.predict(image[None]).probabilities for image in digits.images[:9]])
+    for count in range(10):
+        predictions = classifier.predict(digits.images[:count])
+        assert predictions.probabilities == pytest.approx(single[:count], abs=1e-6)
+        assert len(predictions.digits) == len(predictions.confident) == len(list(predictions.each())) == count
 
 
 def test_imports() -> None:
