@@ -18,19 +18,20 @@ from threadpoolctl import threadpool_limits
 from app.classifier import Classifier
 from app.classifier.pixels import DIGITS
 from app.classifier.weights import DEFAULT_PATH, Metadata, Weights, WeightsError, load, save
-from model_training.backprop import Backpropagation
-from model_training.data import MIRRORS, MNIST_SHA256, DataError, Digits, Mnist, load_mnist
-from model_training.diagnosis import CHECKED_EXAMPLES, PASSES, VARIANTS, verdict
 from model_training.display import console, follow, progress, show_checks, show_evaluation, show_fit, show_outliers
-from model_training.evaluation import choose_threshold, evaluate, evaluate_outliers
-from model_training.figures import STYLE, loss_curves
-from model_training.fit_evaluation import RENDERED
-from model_training.gradient_check import TOLERANCE, check_gradient
-from model_training.held_out import held_out
-from model_training.parameters import as_layers, initialize, size
-from model_training.report import CARD, Report
-from model_training.trainer import Split, Trainer, TrainingSettings
-from model_training.uploads import uploaded
+from model_training.evaluation.classifier import choose_threshold, evaluate, evaluate_outliers
+from model_training.evaluation.figures import STYLE, loss_curves
+from model_training.evaluation.fit import RENDERED
+from model_training.evaluation.model_card import CARD, write_card
+from model_training.evaluation.report import Report
+from model_training.images.held_out import held_out
+from model_training.images.mnist import MIRRORS, MNIST_SHA256, DataError, Digits, Mnist, load_mnist
+from model_training.images.uploads import uploaded
+from model_training.learning.backprop import Backpropagation
+from model_training.learning.diagnosis import CHECKED_EXAMPLES, PASSES, VARIANTS, verdict
+from model_training.learning.gradient_check import TOLERANCE, check_gradient
+from model_training.learning.parameters import as_layers, initialize, size
+from model_training.learning.trainer import Split, Trainer, TrainingSettings
 
 MODEL_VERSION = "1.1.0"
 LIBRARIES = ("numpy", "opencv-python-headless")
@@ -244,7 +245,7 @@ def _report(weights: Weights, data: Mnist, rendered: int, folder: Path | None) -
     show_outliers([*report.others, *report.unseen])
     show_fit(report.kinds)
     if folder is not None:
-        report.write(folder)
+        write_card(report, folder)
         console.print(f"The model card is {folder / CARD}.")
 
 

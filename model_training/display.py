@@ -9,10 +9,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from app.classifier.pixels import DIGITS
-from model_training.evaluation import SURE, Evaluation, OutlierFigures, calibration_error
-from model_training.fit_evaluation import KindFigures, all_answers
-from model_training.gradient_check import Check
-from model_training.trainer import Epoch
+from model_training.evaluation.classifier import SURE, Evaluation, OutlierFigures, calibration_error
+from model_training.evaluation.fit import KindFigures, all_answers
+from model_training.learning.gradient_check import Check
+from model_training.learning.trainer import Epoch
 
 T = TypeVar("T")
 console = Console()

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from app.classifier import Classifier
 from app.classifier.weights import DEFAULT_PATH, load
-from model_training.data import DataError, Digits, Mnist, load_mnist
+from model_training.images.mnist import DataError, Digits, Mnist, load_mnist
 from tests.serving import Server, serve
 
 ROOT = Path(__file__).parents[1]

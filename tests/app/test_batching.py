@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.batching import ENOUGH, Microbatch
 from app.classifier import Classifier, Predictions
-from model_training.data import Digits
+from model_training.images.mnist import Digits
 
 
 def test_concurrent_requests_share_one_pass(classifier: Classifier, digits: Digits) -> None:

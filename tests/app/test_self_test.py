@@ -12,7 +12,7 @@ from app.classifier.network import Layer
 from app.classifier.pixels import DIGITS
 from app.classifier.weights import DEFAULT_PATH, WeightsError, load, save
 from app.self_test import IMAGES, LABELS, load_tested
-from model_training.data import Digits
+from model_training.images.mnist import Digits
 from tests.serving import serve
 
 Change = Callable[[Layer, np.random.Generator], Layer]

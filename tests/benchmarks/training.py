@@ -22,10 +22,10 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from app.classifier.network import forward
-from model_training.backprop import Backpropagation
-from model_training.optimizer import Adam
-from model_training.parameters import as_layers, initialize, size
-from model_training.trainer import Batch, TrainingSettings, learn
+from model_training.learning.backprop import Backpropagation
+from model_training.learning.optimizer import Adam
+from model_training.learning.parameters import as_layers, initialize, size
+from model_training.learning.trainer import Batch, TrainingSettings, learn
 
 SETTINGS = TrainingSettings()
 LEARNING_RATE = 1e-4

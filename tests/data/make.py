@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from app.classifier.pixels import DIGITS
 from app.self_test import IMAGES, LABELS
-from model_training.data import Digits, load_mnist
+from model_training.images.mnist import Digits, load_mnist
 
 HERE = Path(__file__).parent
 OTHERS_OF_EACH = 50

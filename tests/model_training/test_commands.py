@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from app.classifier.weights import ADVICE, DEFAULT_PATH, load, save
-from model_training.data import MNIST_SHA256
-from model_training.report import CARD
+from model_training.evaluation.model_card import CARD
+from model_training.images.mnist import MNIST_SHA256
 
 RENDERED = ["--rendered", "5"]
 SHORT = ["--epochs", "1", "--hidden", "18", "8", *RENDERED]  # 18 units: the last row of the figure is not full

@@ -4,9 +4,9 @@ import pytest
 
 from app.classifier import Classifier
 from app.classifier.weights import DEFAULT_PATH, load
-from model_training.data import Digits
-from model_training.evaluation import Evaluation, evaluate
-from model_training.trainer import TrainingSettings
+from model_training.evaluation.classifier import Evaluation, evaluate
+from model_training.images.mnist import Digits
+from model_training.learning.trainer import TrainingSettings
 
 
 @pytest.fixture(scope="module")

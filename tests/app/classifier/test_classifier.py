@@ -9,7 +9,7 @@ import app.classifier
 from app.classifier import Classifier
 from app.classifier.network import Layer
 from app.classifier.pixels import to_input
-from model_training.data import Digits
+from model_training.images.mnist import Digits
 
 
 def test_to_input() -> None:

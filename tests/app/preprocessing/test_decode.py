@@ -12,7 +12,7 @@ from PIL import Image
 
 from app.errors import ImageBlank, ImageFormat, ImageMissing, ImageSize, ImageTooLarge, ImageUnreadable, Problem
 from app.preprocessing.decode import DigitImage, read_digit
-from model_training.data import Digits
+from model_training.images.mnist import Digits
 from tests.conftest import encode
 
 MAX_PIXELS = 1_000_000

@@ -13,8 +13,8 @@ from app.errors import ImageBlank, ImageSize
 from app.preprocessing.decode import read_digit
 from app.preprocessing.fit import fit
 from app.preprocessing.polarity import Ink
-from model_training.data import Digits
-from model_training.renderings import KINDS
+from model_training.images.mnist import Digits
+from model_training.images.renderings import KINDS
 from tests.conftest import encode
 
 Grey = NDArray[np.uint8]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from app.classifier import Classifier
 from app.classifier.weights import DEFAULT_PATH, load
-from model_training.data import Digits
+from model_training.images.mnist import Digits
 from tests.app.problems import assert_problem
 from tests.conftest import SEVEN, THREE, encode
 from tests.serving import Server, serve

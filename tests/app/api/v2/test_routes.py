@@ -13,7 +13,7 @@ from tritonclient.utils import InferenceServerException
 from app import __version__
 from app.classifier import Classifier, Predictions
 from app.classifier.weights import DEFAULT_PATH, load
-from model_training.data import Digits
+from model_training.images.mnist import Digits
 
 MODEL = "three-or-seven"
 INFER = f"/v2/models/{MODEL}/infer"

@@ -4,9 +4,16 @@ import pytest
 from app.classifier import Classifier
 from app.classifier.network import Layer
 from app.classifier.pixels import to_input
-from model_training.augmentation import Images
-from model_training.data import Digits
-from model_training.evaluation import auroc, calibration_error, choose_threshold, evaluate, noise, reliability
+from model_training.evaluation.classifier import (
+    auroc,
+    calibration_error,
+    choose_threshold,
+    evaluate,
+    noise,
+    reliability,
+)
+from model_training.images.augmentation import Images
+from model_training.images.mnist import Digits
 
 # p(7) = sigmoid(ln 9 * ink of the first pixel - ln 3), ink from 0 to 1: 1/4 without ink, 3/4 with full ink.
 W = np.zeros((784, 2), np.float32)

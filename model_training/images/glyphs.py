@@ -14,7 +14,7 @@ from HersheyFonts import HersheyFonts
 from matplotlib.ft2font import FT2Font
 
 from app.classifier.pixels import IMAGE_SHAPE
-from model_training.strokes import SIDE, Image, Rng, Stroke, draw
+from model_training.images.strokes import SIDE, Image, Rng, Stroke, draw
 
 FONT_FOLDER = Path(mpl.get_data_path()) / "fonts" / "ttf"
 POINT_SIZE, RESOLUTION = 48, 72

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model_training.optimizer import Adam
+from model_training.learning.optimizer import Adam
 
 
 def test_steps_worked_by_hand() -> None:

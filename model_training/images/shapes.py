@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from model_training.strokes import Rng, Stroke, arc, rounded
+from model_training.images.strokes import Rng, Stroke, arc, rounded
 
 Shape = Callable[[Rng], list[Stroke]]
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from app.classifier import Classifier
 from app.classifier.network import Array, Parameters
 from app.classifier.pixels import DIGITS, IMAGE_SHAPE
-from model_training.augmentation import Images
-from model_training.data import Digits
+from model_training.images.augmentation import Images
+from model_training.images.mnist import Digits
 
 MAX_OTHERS, MAX_HELD_OUT = 0.005, 0.01
 """Maximum share that may be confident, of validation's other digits and of held-out images. They set the threshold."""

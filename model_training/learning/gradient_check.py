@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.classifier.network import Array, forward
-from model_training.backprop import cross_entropy, log_softmax
-from model_training.parameters import as_layers
+from model_training.learning.backprop import cross_entropy, log_softmax
+from model_training.learning.parameters import as_layers
 
 STEP = 1e-5
 """Step of a central difference in float64. Its error is about STEP^2 (truncation) plus 1e-16 / STEP (rounding)."""

@@ -1,9 +1,8 @@
-"""Measures weights and writes the model card: what they are, how they were made, how good they are.
+"""Writes the model card: what the weights are, how they were made, how good they are.
 
 Every number comes from the weights file or from a measurement.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,77 +10,36 @@ import numpy as np
 
 from app.classifier import Classifier
 from app.classifier.pixels import DIGITS
-from app.classifier.weights import Weights
-from model_training import figures
-from model_training.data import Digits
-from model_training.evaluation import (
-    MAX_HELD_OUT,
-    MAX_OTHERS,
-    SURE,
-    Evaluation,
-    OutlierFigures,
-    calibration_error,
-    evaluate,
-    evaluate_outliers,
-)
-from model_training.fit_evaluation import RENDERED, KindFigures, all_answers, evaluate_fit
-from model_training.held_out import held_out
-from model_training.parameters import size
+from model_training.evaluation import figures
+from model_training.evaluation.classifier import MAX_HELD_OUT, MAX_OTHERS, SURE, calibration_error
+from model_training.evaluation.fit import all_answers
+from model_training.evaluation.report import Report
+from model_training.learning.parameters import size
 
 CARD = "MODEL_CARD.md"
-OTHER_DIGITS = {0: "zeros", 1: "ones", 2: "twos", 4: "fours", 5: "fives", 6: "sixes", 8: "eights", 9: "nines"}
 
 
-@dataclass(frozen=True)
-class Report:
-    """Figures of weights on MNIST's test images and on images that are held out of the training."""
-
-    weights: Weights
-    test: Digits
-    evaluation: Evaluation
-    others: list[OutlierFigures]
-    """By digit, on MNIST's other digits"""
-    unseen: list[OutlierFigures]
-    """By kind, on the images of `held_out`"""
-    kinds: list[KindFigures]
-    """With `fit`, by kind of rendered picture"""
-
-    @classmethod
-    def of(cls, weights: Weights, test: Digits, rendered: int = RENDERED) -> "Report":
-        """Measure weights; `rendered` of the test images are drawn as each kind of picture."""
-        classifier = Classifier(weights.parameters, weights.metadata.threshold)
-        digits, others = test.only(*DIGITS), test.without(*DIGITS)
-        by_digit = {f"MNIST, {name}": test.only(digit).images for digit, name in OTHER_DIGITS.items()}
-        return cls(
-            weights=weights,
-            test=test,
-            evaluation=evaluate(classifier, digits, others),
-            others=evaluate_outliers(classifier, by_digit),
-            unseen=evaluate_outliers(classifier, held_out()),
-            kinds=evaluate_fit(classifier, digits, others, rendered),
-        )
-
-    def write(self, folder: Path) -> None:
-        """Write the model card and its figures."""
-        metadata, digits = self.weights.metadata, self.test.only(*DIGITS)
-        predict = Classifier(self.weights.parameters, metadata.threshold).predict
-        probabilities = predict(digits.images).probabilities
-        others = predict(self.test.without(*DIGITS).images).probabilities.max(axis=1)
-        right = np.array(DIGITS)[probabilities.argmax(axis=1)] == digits.labels
-        (folder / CARD).write_text(card(self), encoding="utf-8")
-        with mpl.rc_context(figures.STYLE):
-            for name, figure in {
-                "history": figures.history(metadata.training),
-                "reliability": figures.reliability_diagrams(
-                    {"as they are": (probabilities.max(axis=1), right), "with fit": all_answers(self.kinds)}
-                ),
-                "confidence": figures.confidence(probabilities.max(axis=1), others, metadata.threshold),
-                "hardest": figures.hardest(digits, probabilities),
-                "neither": figures.hardest_outliers([*self.others, *self.unseen]),
-                "fit": figures.rendered_kinds(self.kinds),
-                "receptive-fields": figures.receptive_fields(self.weights.parameters),
-            }.items():
-                figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+def write_card(report: Report, folder: Path) -> None:
+    """Write the model card and its figures."""
+    metadata, digits = report.weights.metadata, report.test.only(*DIGITS)
+    predict = Classifier(report.weights.parameters, metadata.threshold).predict
+    probabilities = predict(digits.images).probabilities
+    others = predict(report.test.without(*DIGITS).images).probabilities.max(axis=1)
+    right = np.array(DIGITS)[probabilities.argmax(axis=1)] == digits.labels
+    (folder / CARD).write_text(card(report), encoding="utf-8")
+    with mpl.rc_context(figures.STYLE):
+        for name, figure in {
+            "history": figures.history(metadata.training),
+            "reliability": figures.reliability_diagrams(
+                {"as they are": (probabilities.max(axis=1), right), "with fit": all_answers(report.kinds)}
+            ),
+            "confidence": figures.confidence(probabilities.max(axis=1), others, metadata.threshold),
+            "hardest": figures.hardest(digits, probabilities),
+            "neither": figures.hardest_outliers([*report.others, *report.unseen]),
+            "fit": figures.rendered_kinds(report.kinds),
+            "receptive-fields": figures.receptive_fields(report.weights.parameters),
+        }.items():
+            figure.savefig(folder / f"{name}.png", metadata={"Software": None})
 
 
 def card(report: Report) -> str:

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from app.classifier.network import forward
-from model_training.backprop import Backpropagation, cross_entropy, log_softmax
-from model_training.centring import centre, centre_gradient, uncentre
-from model_training.parameters import as_layers, initialize, size
+from model_training.learning.backprop import Backpropagation, cross_entropy, log_softmax
+from model_training.learning.centring import centre, centre_gradient, uncentre
+from model_training.learning.parameters import as_layers, initialize, size
 
 ARCHITECTURE = (6, 5, 4, 2)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from app.classifier.network import Layer, forward
-from model_training.backprop import Backpropagation, cross_entropy, log_softmax
-from model_training.gradient_check import numerical_gradient
-from model_training.parameters import as_layers, initialize, size
+from model_training.learning.backprop import Backpropagation, cross_entropy, log_softmax
+from model_training.learning.gradient_check import numerical_gradient
+from model_training.learning.parameters import as_layers, initialize, size
 
 
 @pytest.mark.parametrize("architecture", [(7, 5, 4, 2), (3, 2, 6, 2), (4, 2), (4, 3, 3, 3, 5)])

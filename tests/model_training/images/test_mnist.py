@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from app.classifier.pixels import DIGITS
-from model_training.data import MNIST_SHA256, DataError, Digits, Mnist, load_mnist
+from model_training.images.mnist import MNIST_SHA256, DataError, Digits, Mnist, load_mnist
 from tests.data.make import compact
 
 CONTENTS = {

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model_training.augmentation import Augmentation, sample
-from model_training.data import Digits
+from model_training.images.augmentation import Augmentation, sample
+from model_training.images.mnist import Digits
 
 STILL = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0, "elastic": 0.0, "pens": 0.0, "faint": 0.0}
 

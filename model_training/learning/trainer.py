@@ -10,13 +10,13 @@ import numpy as np
 
 from app.classifier.network import Array, Parameters, forward
 from app.classifier.pixels import DIGITS, IMAGE_SHAPE, to_input
-from model_training.augmentation import Augmentation
-from model_training.backprop import Backpropagation, cross_entropy, log_softmax
-from model_training.centring import centre, centre_gradient, uncentre
-from model_training.data import Digits, concatenated
-from model_training.optimizer import Adam
-from model_training.outliers import Outliers
-from model_training.parameters import as_layers, initialize, size
+from model_training.images.augmentation import Augmentation
+from model_training.images.mnist import Digits, concatenated
+from model_training.images.outliers import Outliers
+from model_training.learning.backprop import Backpropagation, cross_entropy, log_softmax
+from model_training.learning.centring import centre, centre_gradient, uncentre
+from model_training.learning.optimizer import Adam
+from model_training.learning.parameters import as_layers, initialize, size
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ class Trainer:
     def __init__(self, split: Split, uploads: Digits, settings: TrainingSettings) -> None:
         """Initialize the parameters.
 
-        uploads: training images of all digits, as `model_training.uploads` makes them.
+        uploads: training images of all digits, as `model_training.images.uploads` makes them.
         Raises ValueError if the threes and sevens do not fill one batch.
         """
         self._split, self._uploads, self._settings = split, uploads, settings

@@ -11,11 +11,11 @@ from functools import cache
 import numpy as np
 
 from app.classifier.pixels import IMAGE_SHAPE
-from model_training.augmentation import GRID, HEIGHT, WIDTH, Augmentation, Images, gaussian_weights
-from model_training.data import Digits
-from model_training.glyphs import ASCII, OTHER_CHARACTERS, penned, printed
-from model_training.shapes import Shape, scribble, shape
-from model_training.strokes import Rng, draw
+from model_training.images.augmentation import GRID, HEIGHT, WIDTH, Augmentation, Images, gaussian_weights
+from model_training.images.glyphs import ASCII, OTHER_CHARACTERS, penned, printed
+from model_training.images.mnist import Digits
+from model_training.images.shapes import Shape, scribble, shape
+from model_training.images.strokes import Rng, draw
 
 Kind = Callable[[int, Rng], Images]
 """Function that makes n images of one kind"""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from model_training.data import Digits
-from model_training.diagnosis import VARIANTS
+from model_training.images.mnist import Digits
+from model_training.learning.diagnosis import VARIANTS
 
 POSTED, DERIVATIVE, STEP, BOTH = VARIANTS
 

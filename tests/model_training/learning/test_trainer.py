@@ -7,12 +7,12 @@ import pytest
 
 from app.classifier import Classifier
 from app.classifier.network import Array, Parameters
-from model_training.backprop import Backpropagation
-from model_training.data import Digits
-from model_training.evaluation import evaluate
-from model_training.optimizer import Adam
-from model_training.trainer import Epoch, Split, Trainer, TrainingSettings, targets
-from model_training.uploads import uploaded
+from model_training.evaluation.classifier import evaluate
+from model_training.images.mnist import Digits
+from model_training.images.uploads import uploaded
+from model_training.learning.backprop import Backpropagation
+from model_training.learning.optimizer import Adam
+from model_training.learning.trainer import Epoch, Split, Trainer, TrainingSettings, targets
 
 SHORT = TrainingSettings(hidden=(48, 24), epochs=30, batch_size=64, outlier_share=0.5, learning_rate=0.02)
 OUTLIERS_A_BATCH, UPLOADS_A_BATCH, DIGITS_A_BATCH = 32, 10, 22

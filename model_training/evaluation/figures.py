@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from app.classifier.network import Array, Parameters
 from app.classifier.pixels import DIGIT_COLORS, DIGITS, IMAGE_SHAPE
-from model_training.data import Digits
-from model_training.evaluation import OutlierFigures, reliability
-from model_training.fit_evaluation import KindFigures
+from model_training.evaluation.classifier import OutlierFigures, reliability
+from model_training.evaluation.fit import KindFigures
+from model_training.images.mnist import Digits
 
 HARDEST = 20
 """Number of test images that are shown as the hardest."""

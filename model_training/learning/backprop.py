@@ -16,7 +16,7 @@ the examples, so that a learning rate means the same for every batch size.
 import numpy as np
 
 from app.classifier.network import Array, Parameters, forward
-from model_training.parameters import as_layers, size
+from model_training.learning.parameters import as_layers, size
 
 
 def log_softmax(logits: Array) -> Array:
@@ -36,7 +36,7 @@ class Backpropagation:
 
     def __init__(self, architecture: tuple[int, ...], batch_size: int, dtype: type[np.floating]) -> None:
         self.gradient = np.zeros(size(architecture), dtype)
-        """dL/dparameters, flat, in the order of `model_training.parameters`."""
+        """dL/dparameters, flat, in the order of `model_training.learning.parameters`."""
         self.gradients = as_layers(self.gradient, architecture)
         """The same, as layers"""
         self._activations = [np.empty((batch_size, units), dtype) for units in architecture[1:]]

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from model_training import held_out, outliers
-from model_training.augmentation import Augmentation, Images
-from model_training.data import Digits
-from model_training.glyphs import penned
-from model_training.outliers import Kind, Outliers, copies, mirrored, noise, pairs, pieces
+from model_training.images import held_out, outliers
+from model_training.images.augmentation import Augmentation, Images
+from model_training.images.glyphs import penned
+from model_training.images.mnist import Digits
+from model_training.images.outliers import Kind, Outliers, copies, mirrored, noise, pairs, pieces
 
 STILL = Augmentation(rotation=0, scale=0, shear=0, shift=0, elastic=0, pens=0, faint=0)
 Rng = np.random.Generator

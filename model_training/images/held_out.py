@@ -6,11 +6,11 @@ They measure how the network answers what it has never seen. Kinds of outliers a
 import numpy as np
 
 from app.classifier.pixels import PIXELS
-from model_training import outliers
-from model_training.augmentation import Images
-from model_training.glyphs import ASCII, GREEK, penned, printed
-from model_training.shapes import Shape
-from model_training.strokes import Image, Rng, Stroke, arc, draw, rounded
+from model_training.images import outliers
+from model_training.images.augmentation import Images
+from model_training.images.glyphs import ASCII, GREEK, penned, printed
+from model_training.images.shapes import Shape
+from model_training.images.strokes import Image, Rng, Stroke, arc, draw, rounded
 
 FONTS = "cmss10", "cmtt10", "STIXGeneralBol", "DejaVuSerif-Italic"
 GREEK_FONTS = "DejaVuSans", "DejaVuSerif", "STIXGeneral"

@@ -9,9 +9,9 @@ import numpy as np
 
 from app.errors import ImageBlank
 from app.preprocessing.fit import fit
-from model_training.data import Digits
-from model_training.renderings import PENS
-from model_training.strokes import Image
+from model_training.images.mnist import Digits
+from model_training.images.renderings import PENS
+from model_training.images.strokes import Image
 
 
 def uploaded(digits: Digits, count: int, rng: np.random.Generator) -> Iterator[tuple[Image, int]]:

@@ -14,11 +14,11 @@ import numpy as np
 
 from app.classifier.network import Array, Parameters, forward, sigmoid, softmax
 from app.classifier.pixels import to_input
-from model_training.backprop import cross_entropy, log_softmax
-from model_training.data import Digits
-from model_training.gradient_check import Check, check_gradient
-from model_training.parameters import as_layers, size
-from model_training.trainer import targets
+from model_training.images.mnist import Digits
+from model_training.learning.backprop import cross_entropy, log_softmax
+from model_training.learning.gradient_check import Check, check_gradient
+from model_training.learning.parameters import as_layers, size
+from model_training.learning.trainer import targets
 
 HIDDEN = (3, 3)
 PASSES = 1000

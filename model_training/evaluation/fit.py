@@ -13,8 +13,8 @@ from app.classifier import Classifier
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
 from app.preprocessing.decode import read_digit
-from model_training.data import Digits
-from model_training.renderings import KINDS
+from model_training.images.mnist import Digits
+from model_training.images.renderings import KINDS
 
 RENDERED = 500
 """Number of threes and sevens, and of other digits, per kind."""

@@ -1,0 +1,1 @@
+"""Images: MNIST, and what is made of it or drawn for training and for measuring."""

@@ -1,0 +1,1 @@
+"""Learning: backpropagation, Adam, the training loop, and the checks of the gradients."""
