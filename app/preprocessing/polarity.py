@@ -58,7 +58,7 @@ def foreground(grey: Any, ink: Ink, small: bool) -> tuple[Any, bool]:  # OpenCV'
 
 
 def _background(grey: Any, small: bool) -> tuple[Any, float]:
-    """Return the background of dark ink, and its cost: it is smooth and near the image, and the strokes are narrow.
+    """Return the background of dark ink, and its cost. It should be smooth and near the image, the ink narrow and dark.
 
     It is one level in even light (Otsu's two classes), else a morphological closing, which removes the strokes.
     """
@@ -73,7 +73,8 @@ def _background(grey: Any, small: bool) -> tuple[Any, float]:
     two_levels = share * (1 - share) * (high - low) ** 2 > EXPLAINED * grey.var()
     if small or (two_levels and cv2.mean(inside, dark)[0] < MAX_INSIDE * COARSE_SIDE):
         closed = np.full_like(grey, high)
-    return closed, float((roughness + CLOSENESS * distance) * inside.max() ** (1 / 3))
+    contrast = max(1, int(cv2.subtract(closed, grey).max()))
+    return closed, float((roughness + CLOSENESS * distance) * (inside.max() / contrast) ** (1 / 3))
 
 
 def resized(grey: Any, longest: int) -> Any:

@@ -99,6 +99,15 @@ def small(ink: Grey, rng: np.random.Generator) -> Image.Image:
     return picture
 
 
+def small_on_mottled_paper(ink: Grey, rng: np.random.Generator) -> Image.Image:
+    """Draw a digit of about 40 pixels on paper with light and dark patches that are wider."""
+    patches = Image.fromarray(rng.normal(200, 6, (6, 6)).astype(np.uint8)).resize((700, 700), Image.Resampling.BICUBIC)
+    paper = np.array(patches, np.float64)
+    y, x = rng.integers(20, 620, 2)
+    paper[y : y + 56, x : x + 56] *= 1 - 0.7 * np.asarray(Image.fromarray(ink).resize((56, 56))) / 255
+    return Image.fromarray(paper.astype(np.uint8))
+
+
 def in_the_shadow_of_a_hand(ink: Grey, rng: np.random.Generator) -> Image.Image:
     """Add a shadow whose soft edge crosses the digit."""
     shadow = Image.new("L", (800, 600), 0)
@@ -125,6 +134,7 @@ def beside_the_dark_edge_of_a_scan(ink: Grey, rng: np.random.Generator) -> Image
         with_noise_dots,
         transparent,
         small,
+        small_on_mottled_paper,
         in_the_shadow_of_a_hand,
         beside_the_dark_edge_of_a_scan,
     ],
