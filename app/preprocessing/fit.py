@@ -46,8 +46,9 @@ def fit(grey: Grey, ink: Ink = "auto") -> Fitted:
     x, y, width, height = cv2.boundingRect(digit)
     pixels = _rendered(soft[y : y + height, x : x + width])
     across, down = (side / part for side, part in zip(grey.shape[::-1], working.shape[::-1], strict=True))
-    width, height = round((width - 1) * across) or 1, round((height - 1) * down) or 1  # the edge is half covered
-    return Fitted(pixels, inverted, (int((x + 0.5) * across), int((y + 0.5) * down), width, height), ambiguous)
+    left, right = round(x * across), round((x + width) * across)
+    top, bottom = round(y * down), round((y + height) * down)
+    return Fitted(pixels, inverted, (left, top, right - left or 1, bottom - top or 1), ambiguous)
 
 
 def _without_rules(levels: Grey, least: float) -> Grey:

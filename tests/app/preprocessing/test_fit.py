@@ -306,8 +306,19 @@ def test_crop(factor: int) -> None:
     for data in (encode(picture), encode(rotated, "JPEG", exif=ROTATED_RIGHT)):
         crop = read_digit(data, 10**8, fit=True).crop
         assert crop is not None
-        assert np.array(crop) / factor == pytest.approx([220, 113, 60, 77], abs=4)
+        assert np.array(crop) / factor == pytest.approx([220, 113, 62, 78], abs=4)
     assert read_digit(encode(Image.fromarray(np.eye(28, dtype=np.uint8) * 255)), 10**6).crop is None
+
+
+@pytest.mark.parametrize("factor", [1, 5, 40])
+def test_crop_is_the_bounding_box_of_the_ink(factor: int, some: Digits) -> None:
+    exact = 0
+    for ink in some.images > 127:
+        picture = np.kron(ink, np.full((factor, factor), 255, np.uint8))
+        crop = read_digit(encode(Image.fromarray(picture)), 10**7, fit=True).crop
+        (y, x), (bottom, end) = (each * factor for each in (np.argwhere(ink).min(0), np.argwhere(ink).max(0) + 1))
+        exact += crop == (x, y, end - x, bottom - y)
+    assert exact >= COUNT - 1  # a part of a digit may be left out
 
 
 @pytest.mark.parametrize("size", [(7, 40), (40, 7), (1, 1), (1, 50_000_000)])
