@@ -38,7 +38,10 @@ class Settings(BaseSettings):
     max_batch: int = Field(64, ge=1, description="maximum number of images in a request to /predict/batch")
     max_in_flight: int = Field(100, ge=1, description="maximum number of requests in flight in a worker")
     header_timeout_seconds: float = Field(
-        10, gt=0, description="time after which a connection without a request in progress is closed, with h11 only"
+        10,
+        gt=0,
+        description="time after which a connection without a request in progress is closed; with httptools only after"
+        " a response",
     )
     body_timeout_seconds: float = Field(30, gt=0, description="maximum time in which a request body must arrive")
     drain_seconds: float = Field(
@@ -70,10 +73,13 @@ class Settings(BaseSettings):
 
     @field_validator("api_key")
     @classmethod
-    def _not_empty(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value():
+    def _stripped(cls, value: SecretStr | None) -> SecretStr | None:
+        """Remove white space around the key, which a header cannot have, such as the newline of a file."""
+        if value is None:
+            return None
+        if not (key := value.get_secret_value().strip()):
             raise PydanticCustomError("empty", "The key is empty. Set one, or omit it to serve without a key")
-        return value
+        return SecretStr(key)
 
     @model_validator(mode="before")
     @classmethod

@@ -16,7 +16,7 @@ SCHEMES = (APIKeyHeader(name=HEADER, auto_error=False), HTTPBearer(auto_error=Fa
 
 
 def authorize(api_key: SecretStr | None, headers: Headers) -> None:
-    """Raise Unauthorized unless no key is required, or one of the two headers has it."""
+    """Raise Unauthorized unless no key is required, or the key is in X-API-Key or, without that, a Bearer token."""
     if api_key is None:
         return
     scheme, _, token = headers.get("Authorization", "").partition(" ")
@@ -24,7 +24,7 @@ def authorize(api_key: SecretStr | None, headers: Headers) -> None:
     if not sent:
         raise Unauthorized
     # Starlette decodes headers as Latin-1. The comparison takes the same time wherever the keys differ.
-    if not secrets.compare_digest(sent.encode("latin-1"), api_key.get_secret_value().encode()):
+    if not secrets.compare_digest(sent.encode("latin-1"), api_key.get_secret_value().encode(errors="surrogateescape")):
         raise Unauthorized("The API key is wrong. Send the service's key in X-API-Key or `Authorization: Bearer KEY`.")
 
 

@@ -5,6 +5,7 @@ import socket
 import tempfile
 from functools import partial
 from logging import getLogger
+from math import ceil
 from typing import Any
 
 import uvicorn
@@ -36,6 +37,7 @@ def run(settings: Settings) -> None:
         log_level=settings.log_level,
         access_log=False,  # see `app.middleware.access_log`
         server_header=False,
+        timeout_keep_alive=ceil(settings.header_timeout_seconds),
         timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
         timeout_worker_healthcheck=30,  # seconds; many workers start slowly; a crash during a check is noticed after it
     )

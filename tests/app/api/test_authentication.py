@@ -1,8 +1,11 @@
+import os
+
 import httpx2
 import pytest
 
 from tests.app.problems import assert_problem
 from tests.conftest import HEALTH, SEVEN
+from tests.serving import serve
 
 KEY = "s3cret-ü"
 OPTIONS = ("--api-key", KEY)
@@ -42,6 +45,14 @@ def test_routes_that_require_the_key(server_client: httpx2.Client) -> None:
     assert server_client.get("/model").status_code == 401
     for path in (*HEALTH, "/docs", "/openapi.json"):
         assert server_client.get(path).status_code == 200, path
+
+
+@pytest.mark.parametrize("key", [b"s3cret\n", b" s3cret ", b"s3cret-\xe9"])
+def test_key_of_a_secret(key: bytes) -> None:
+    """A file often ends with a newline, which no header can hold. A key need not be UTF-8."""
+    with serve(environment={"THREE_OR_SEVEN_API_KEY": os.fsdecode(key)}) as server:
+        headers = [(b"X-API-Key", key.strip())]
+        assert httpx2.post(f"{server.url}/predict", content=SEVEN, headers=headers).json()["digit"] == 7
 
 
 def test_security_schemes_in_openapi(server_client: httpx2.Client, client: httpx2.Client) -> None:

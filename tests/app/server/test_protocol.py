@@ -109,8 +109,19 @@ def test_header_timeout_does_not_apply_to_bodies(server: Server) -> None:
 
 
 def test_httptools() -> None:
-    """It uses uvicorn's protocol, which does not close idle connections."""
-    with serve("--http", "httptools", "--header-timeout-seconds", "0.2") as server, server.connect(1) as connection:
+    """It uses uvicorn's protocol, which does not close connections that have sent nothing."""
+    with serve("--http", "httptools", "--header-timeout-seconds", "0.2") as server, server.connect(2) as connection:
         assert httpx2.post(f"{server.url}/predict", content=SEVEN).json()["digit"] == 7
         with pytest.raises(TimeoutError):
             connection.recv(1)
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+@pytest.mark.parametrize("seconds", [1, 7])
+def test_idle_after_a_response(http: str, seconds: int) -> None:
+    """The timeout may be longer than uvicorn's default of 5 s."""
+    with serve("--http", http, "--header-timeout-seconds", str(seconds)) as server, server.connect() as connection:
+        connection.sendall(NEXT)
+        start = time.monotonic()
+        assert until_closed(connection).startswith(b"HTTP/1.1 200 ")
+        assert 0.9 * seconds < time.monotonic() - start < seconds + 4
