@@ -17,7 +17,7 @@ def add_tracing(app: ASGIApp) -> ASGIApp:
         return app
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.resources import OTELResourceDetector, Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
         from starlette.middleware.opentelemetry import OpenTelemetryMiddleware
@@ -25,8 +25,8 @@ def add_tracing(app: ASGIApp) -> ASGIApp:
         message = "%s is set, but nothing is traced: install `three-or-seven[otel]` or unset it."
         getLogger("uvicorn.error").warning(message, ENDPOINT)
         return app
-    name = os.environ.get("OTEL_SERVICE_NAME", "three-or-seven")
-    provider = TracerProvider(resource=Resource.create({"service.name": name, "service.version": __version__}))
+    resource = Resource.create({"service.name": "three-or-seven", "service.version": __version__})
+    provider = TracerProvider(resource=resource.merge(OTELResourceDetector().detect()))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     traced = OpenTelemetryMiddleware(app, tracer_provider=provider)
 

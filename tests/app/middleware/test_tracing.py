@@ -18,6 +18,7 @@ from app.middleware.tracing import ENDPOINT, add_tracing
 from tests.conftest import ROOT, SEVEN
 from tests.serving import serve
 
+NAME = "service.name=mine"
 STATUS = "http.response.status_code"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
@@ -42,9 +43,11 @@ def collector() -> Iterator[Any]:
         thread.join()
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_spans(collector: Any, workers: str) -> None:
-    environment = {ENDPOINT: f"http://127.0.0.1:{collector.server_port}"}
+@pytest.mark.parametrize(
+    ("workers", "name"), [("1", {}), ("2", {"OTEL_SERVICE_NAME": "mine"}), ("1", {"OTEL_RESOURCE_ATTRIBUTES": NAME})]
+)
+def test_spans(collector: Any, workers: str, name: dict[str, str]) -> None:
+    environment = {ENDPOINT: f"http://127.0.0.1:{collector.server_port}"} | name
     with serve("--workers", workers, environment=environment) as server, httpx2.Client(base_url=server.url) as client:
         client.post("/predict", content=SEVEN, headers={"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01"})
         client.post("/predict?fit=perhaps", content=SEVEN)
@@ -53,7 +56,9 @@ def test_spans(collector: Any, workers: str) -> None:
     assert {path for path, _ in collector.received} == {"/v1/traces"}
     requests = [ExportTraceServiceRequest.FromString(body) for _, body in collector.received]
     exported = [part for request in requests for part in request.resource_spans]
-    assert {values(part.resource.attributes)["service.name"] for part in exported} == {"three-or-seven"}
+    assert {values(part.resource.attributes)["service.name"] for part in exported} == {
+        "mine" if name else "three-or-seven"
+    }
     spans = [span for part in exported for scope in part.scope_spans for span in scope.spans]
     described = [(span.name, *map(values(span.attributes).get, ("http.route", STATUS))) for span in spans]
     assert sorted(described) == [
