@@ -110,10 +110,7 @@ class ImageSize(Problem):
 
 class ImageBlank(Problem):
     status, code, title = 422, "image-blank", "The image is blank"
-    example = (
-        "Nothing stands out from the background. Send a digit clearly darker or lighter than its background."
-        " Crop the image if the digit is smaller than a thirtieth of the longer side."
-    )
+    example = "Nothing stands out from the background. Send a digit that is clearly darker or lighter."
 
 
 class InternalError(Problem):

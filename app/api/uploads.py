@@ -131,7 +131,10 @@ def _parse_form(body: bytes, boundary: str, query: Container[str], maximum: int)
     except MultipartError as error:
         if isinstance(error, ParserLimitReached) and len(parts) == maximum:
             return None
-        raise ImageMissing("The multipart form is truncated or has no boundary. Send all of it.") from error
+        if not boundary:
+            advice = "Let your HTTP client set the Content-Type of the form"
+            raise ImageMissing(f"The Content-Type has no boundary. {advice}.") from error
+        raise ImageMissing(f"The multipart form is not complete and valid: {error}. Send all of it.") from error
     for part in parts:
         if part.name in query:
             value = part.content.decode() if re.fullmatch(rb"\w{1,9}", part.content) else "VALUE"

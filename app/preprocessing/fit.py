@@ -7,7 +7,7 @@ import numpy as np
 
 from app.classifier.pixels import IMAGE_SHAPE
 from app.errors import ImageBlank
-from app.preprocessing.polarity import SMALL, Grey, Ink, foreground, full_level, resized
+from app.preprocessing.polarity import BLANK, SMALL, Grey, Ink, foreground, full_level, resized
 
 WORKING_SIDE = 224  # longest side of the image in which the digit is looked for, in pixels
 INK = 0.3  # minimum level of a pixel of ink, relative to full ink
@@ -77,7 +77,7 @@ def _select(mask: Grey, small: bool) -> tuple[Grey, Grey, bool]:
     """Return masks of the digit and of what it encloses, and whether another component of comparable size is left."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count == 1:
-        raise ImageBlank
+        raise ImageBlank(BLANK)
     starts, sizes, area = stats[:, :2], stats[:, 2:4], stats[:, 4]
     ends, length = starts + sizes, sizes.max(axis=1)
     edge = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))

@@ -21,6 +21,7 @@ EXPLAINED = 0.96  # even light: minimum share of the variance that two levels ex
 MAX_INSIDE = 0.105  # even light: maximum mean distance of ink from its outline, relative to the image's side
 SMALL = 48  # maximum side of an image whose light is always taken as even, in pixels
 FULL_INK, GRAIN = 240, 3  # level of full ink in 28 x 28 pixels; grain of the paper, in median deviations
+BLANK = f"{ImageBlank.example} Crop the image if the digit is smaller than a thirtieth of the longer side."
 EDGE = np.pad(np.zeros((20, 20), np.bool_), 4, constant_values=True)  # pixels of 28 x 28 that show the background
 
 
@@ -53,7 +54,7 @@ def foreground(grey: Any, ink: Ink, small: bool) -> tuple[Any, bool]:  # OpenCV'
     levels = cv2.divide(cv2.subtract(paper, grey), cv2.max(paper, white / 4), scale=white)  # evens shadows out
     noise = 1.5 * _median(cv2.absdiff(grey, cv2.blur(grey, (3, 3)))[::4])
     if full_level(levels) < max(MIN_CLEAN_CONTRAST, min(MIN_NOISE_RATIO * noise, 2 * MIN_CONTRAST)):
-        raise ImageBlank
+        raise ImageBlank(BLANK)
     return levels, inverted
 
 

@@ -211,6 +211,11 @@ def test_max_pixels() -> None:
     assert refused(bytes(data), ImageTooLarge) == "The image has 50000 x 50000 pixels. Send at most 1,000,000 pixels."
 
 
+def test_webp_with_the_lowest_limit(ink: NDArray[np.uint8]) -> None:
+    """A WebP may have a quarter of the pixels of other formats, but always 28 x 28."""
+    assert read_digit(encode(Image.fromarray(ink), "WEBP"), 28 * 28).format == "WEBP"
+
+
 def test_decompression_bomb() -> None:
     data = bytearray(encode(Image.new("L", (28, 28)), "GIF"))
     descriptor = data.index(b"\x2c\0\0\0\0\x1c\0\x1c\0")

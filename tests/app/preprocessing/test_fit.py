@@ -12,7 +12,7 @@ from app.classifier import Classifier
 from app.errors import ImageBlank, ImageSize
 from app.preprocessing.decode import read_digit
 from app.preprocessing.fit import fit
-from app.preprocessing.polarity import Ink
+from app.preprocessing.polarity import BLANK, Ink
 from model_training.images.mnist import Digits
 from model_training.images.renderings import KINDS
 from tests.conftest import encode
@@ -250,7 +250,7 @@ def test_off_centre_mass_is_not_cropped() -> None:
 def test_blank_images(level: int, shape: tuple[int, int]) -> None:
     with pytest.raises(ImageBlank) as caught:
         fit(np.full(shape, level, np.uint8))
-    assert caught.value.detail == ImageBlank.example
+    assert caught.value.detail == BLANK
 
 
 @pytest.mark.parametrize("shape", [(1, 40), (40, 1), (2, 2), (3000, 2), (7, 900)])

@@ -24,7 +24,9 @@ TOO_LARGE = (413, "body-too-large", "The request body is too large")
 MISSING = (422, "image-missing", "The request does not contain the expected upload")
 FORMAT = (415, "image-format", "The file is not an image of a known format")
 UNKNOWN_FORMAT = "The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats."
-BROKEN_FORM = "The multipart form is truncated or has no boundary. Send all of it."
+NO_END = "Unexpected end of multipart stream (parser closed)"
+NO_BOUNDARY = "The Content-Type has no boundary. Let your HTTP client set the Content-Type of the form."
+BROKEN_FORM = "The multipart form is not complete and valid: {}. Send all of it."
 
 
 def test_form_and_body(client: httpx2.Client) -> None:
@@ -115,9 +117,14 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "field name not ASCII": ({"files": {"ßüß": SEVEN}}, MISSING, form_with('the field "ßüß"')),
     "16 long names": ({"files": [("x" * 1000, b"")] * 16}, MISSING, form_with(f"the fields {', '.join(LONG)}")),
     "17 fields": ({"files": [("x", b"")] * 17}, MISSING, form_with("more than 16 fields")),
-    "no boundary": ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, MISSING, BROKEN_FORM),
-    "empty form": ({"content": b"", "headers": FORM}, MISSING, BROKEN_FORM),
-    "form without end": ({"content": PART % b'; name="file"', "headers": FORM}, MISSING, BROKEN_FORM),
+    "no boundary": ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, MISSING, NO_BOUNDARY),
+    "empty form": ({"content": b"", "headers": FORM}, MISSING, BROKEN_FORM.format(NO_END)),
+    "form without end": ({"content": PART % b'; name="file"', "headers": FORM}, MISSING, BROKEN_FORM.format(NO_END)),
+    "part without head": (
+        {"content": b"--b\r\n\r\nx\r\n--b--", "headers": FORM},
+        MISSING,
+        BROKEN_FORM.format("Missing Content-Disposition segment header"),
+    ),
     "form without fields": ({"content": b"--b--\r\n", "headers": FORM}, MISSING, form_with("no field")),
     "field without name": ({"content": PART % b"" + b"\r\n--b--", "headers": FORM}, MISSING, form_with('the field ""')),
     "truncated image": (
@@ -133,8 +140,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], tuple[int, str, str], str]] = {
     "blank": (
         {"content": encode(Image.new("L", (28, 28), 255))},
         (422, "image-blank", "The image is blank"),
-        "Nothing stands out from the background. Send a digit clearly darker or lighter than its background."
-        " Crop the image if the digit is smaller than a thirtieth of the longer side.",
+        "Nothing stands out from the background. Send a digit that is clearly darker or lighter.",
     ),
     "invalid fit": (query("fit=maybe"), PARAMETER, FIT),
     "two invalid parameters": (query("fit=maybe&ink=blue"), PARAMETER, f"{FIT} {INK}"),
