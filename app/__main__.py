@@ -74,6 +74,8 @@ def _check_address(host: str, port: int) -> None:
     """Exit with an error message if the address is in use or unknown; uvicorn would log an exception."""
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except TypeError:  # raised for names such as "é..x"
+        sys.exit(f"Cannot listen on {host}: it is not a host name. Choose another with --host.")
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         sys.exit(f"Cannot listen on {host}, port {port}: {reason}. Choose others with --host and --port.")

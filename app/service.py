@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,8 @@ from app.preprocessing.explanation import explain
 from app.preprocessing.polarity import Ink
 from app.settings import Settings
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 INLINE_BYTES = 4 * 1024
 """Maximum number of bytes that are processed in the event loop. Files of 28 x 28 pixels are smaller than that."""
@@ -48,11 +48,11 @@ class Service:
         self._microbatch = Microbatch(self._classify)
         self._slow = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slow")
 
-    async def run(self, size: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(self, size: int, function: Callable[[*Ts], T], *args: *Ts) -> T:
         """Call a function in the event loop, or in the thread if `size` is more than `INLINE_BYTES`."""
         if size <= INLINE_BYTES:
-            return function(*args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._slow, lambda: function(*args, **kwargs))
+            return function(*args)
+        return await asyncio.get_running_loop().run_in_executor(self._slow, function, *args)
 
     async def read(self, data: bytes, fit: bool, ink: Ink = "auto") -> DigitImage:
         """Decode an image. Raises the same errors as `read_digit`."""

@@ -67,7 +67,7 @@ def load(path: Path) -> Weights:
     except OSError as error:
         raise WeightsError(f"Cannot use the weights file '{path}': {error.strerror}. {ADVICE}") from error
     except (SafetensorError, KeyError) as error:  # KeyError: a data type that NumPy does not have
-        reason = f"it is truncated, or no safetensors file for NumPy ({error})"
+        reason = f"it is truncated or not a safetensors file that NumPy can read ({error})"
         raise WeightsError(f"Cannot use the weights file '{path}': {reason}. {ADVICE}") from error
     except (ValueError, TypeError, RecursionError) as error:
         raise WeightsError(f"Cannot use the weights file '{path}': {error}.") from error
@@ -102,8 +102,13 @@ def _read_metadata(content: bytes) -> Metadata:
     for name, kind in _REQUIRED.items():
         if not isinstance(fields.get(name), kind):
             raise ValueError(f"its metadata has no valid {name!r}")
+    for name, kind in {"data": str, "metrics": dict}.items():
+        if not all(isinstance(value, kind) for value in fields[name].values()):
+            raise ValueError(f"its metadata has no valid {name!r}")
     if fields["format_version"] != FORMAT_VERSION:
         raise ValueError(f"its format version is {fields['format_version']}, not {FORMAT_VERSION}")
+    if unknown := fields.keys() - _REQUIRED.keys():
+        raise ValueError(f"its metadata has the unknown field {min(unknown)!r}")
     return Metadata(**fields | {name: tuple(fields[name]) for name in ("architecture", "digits")})
 
 

@@ -40,14 +40,7 @@ def read_inference(body: bytes, header_length: str | None) -> tuple[schemas.Infe
 
     The first `header_length` bytes of the body are JSON; without it, all are.
     """
-    length = len(body)
-    if not body:
-        raise InvalidInference("The body is empty. Send an inference request in JSON.")
-    if header_length is not None:
-        if not (_NUMBER.fullmatch(header_length) and int(header_length) <= length):
-            received = f"{HEADER_LENGTH} is {header_length!r}, and the body has {length} bytes"
-            raise InvalidInference(f"{received}. Send the number of bytes of the JSON at the beginning of the body.")
-        length = int(header_length)
+    length = json_length(body, header_length)
     try:
         document, data = _without_data(body[:length])
         request = schemas.InferenceRequest.model_validate_json(document)
@@ -66,6 +59,18 @@ def read_inference(body: bytes, header_length: str | None) -> tuple[schemas.Infe
     if len(set(names)) < len(names) or not set(names) <= set(schemas.OUTPUTS):
         raise InvalidInference(f"The outputs are {shortened(names)}. Request any of {', '.join(schemas.OUTPUTS)} once.")
     return request, _read_tensor(request.inputs[0], data, body[length:])
+
+
+def json_length(body: bytes, header_length: str | None) -> int:
+    """Return the number of bytes of JSON at the beginning of a body. Raises InvalidInference."""
+    if not body:
+        raise InvalidInference("The body is empty. Send an inference request in JSON.")
+    if header_length is None:
+        return len(body)
+    if not (_NUMBER.fullmatch(header_length) and int(header_length) <= len(body)):
+        received = f"{HEADER_LENGTH} is {header_length!r}, and the body has {len(body)} bytes"
+        raise InvalidInference(f"{received}. Send the number of bytes of the JSON at the beginning of the body.")
+    return int(header_length)
 
 
 def _without_data(document: bytes) -> tuple[bytes, bytes]:

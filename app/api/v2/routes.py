@@ -13,7 +13,7 @@ from app.api.openapi import HEADERS, problem_responses, reference, sample, shown
 from app.api.routes.health import is_ready, readiness
 from app.api.uploads import BINARY, read_body
 from app.api.v2 import schemas
-from app.api.v2.codec import HEADER_LENGTH, read_inference, write_inference
+from app.api.v2.codec import HEADER_LENGTH, json_length, read_inference, write_inference
 from app.classifier.pixels import IMAGE_SHAPE
 from app.service import Service
 
@@ -26,8 +26,8 @@ INFER_PATHS = (MODEL + "/infer", MODEL_VERSION + "/infer")
 MODEL_ERRORS = (*errors.ROUTE_ERRORS, errors.UnknownModel)
 INFERENCE_ERRORS = (*MODEL_ERRORS, *errors.BODY_ERRORS, errors.InvalidInference)
 
-INLINE_BINARY = 64
-"""Number of bytes of a binary request that take as long to read as one byte of JSON."""
+BYTES_PER_JSON_BYTE = 64
+"""Number of bytes of a binary tensor that take as long to read as one byte of JSON."""
 
 HEADER_LENGTH_PARAMETER = {"name": HEADER_LENGTH, "in": "header"} | {
     key: HEADERS[HEADER_LENGTH][key] for key in ("description", "required", "schema")
@@ -128,13 +128,14 @@ async def answer_inference(service: Service, request: Request) -> Response:
     """Classify the images of an inference request. Raises InvalidInference and `read_body`'s errors."""
     sent = await read_body(request)
     header_length = request.headers.get(HEADER_LENGTH)
-    size = len(sent) if header_length is None else len(sent) // INLINE_BINARY
+    length = json_length(sent, header_length)
+    size = length + (len(sent) - length) // BYTES_PER_JSON_BYTE
     inference, images = await service.run(size, read_inference, sent, header_length)
     predictions = await service.classify(images)
-    body, json_length = await service.run(size, write_inference, inference, predictions, service.metadata)
-    if json_length is None:
+    body, json_size = await service.run(size, write_inference, inference, predictions, service.metadata)
+    if json_size is None:
         return Response(body, media_type="application/json")
-    return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})
+    return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_size)})
 
 
 def names(service: Service) -> dict[str, str]:

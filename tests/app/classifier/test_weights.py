@@ -110,9 +110,11 @@ GOOD = json.loads(json.dumps(asdict(METADATA)))
         (json.dumps(GOOD | {"name": 5}), "its metadata has no valid 'name'"),
         (json.dumps(GOOD | {"training": 5}), "its metadata has no valid 'training'"),
         (json.dumps(GOOD | {"data": None}), "its metadata has no valid 'data'"),
+        (json.dumps(GOOD | {"data": {"images": 5}}), "its metadata has no valid 'data'"),
+        (json.dumps(GOOD | {"metrics": {"test": 0.99}}), "its metadata has no valid 'metrics'"),
         (json.dumps(GOOD | {"metrics": []}), "its metadata has no valid 'metrics'"),
         (json.dumps(GOOD | {"format_version": 2}), "its format version is 2, not 1"),
-        (json.dumps(GOOD | {"surprise": 1}), "unexpected keyword argument 'surprise'"),
+        (json.dumps(GOOD | {"surprise": 1}), "its metadata has the unknown field 'surprise'"),
         (json.dumps(GOOD | {"digits": [3, 8]}), r"its digits are \(3, 8\), not \(3, 7\)"),
         (json.dumps(GOOD | {"threshold": 0.2}), "its threshold 0.2 is not in the range 0.5 to 1"),
         (json.dumps(GOOD | {"threshold": "high"}), "its metadata has no valid 'threshold'"),
@@ -150,9 +152,12 @@ BF16 = json.dumps({"0.W": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]
     ("content", "reason"),
     [
         (None, r"weights.safetensors': No such file or directory\. Give an existing"),
-        (b"not weights", r"it is truncated, or no safetensors file for NumPy \(.*too large\)\. Give an existing"),
-        (serialize({"0.W": PARAMETERS[0].W})[:-100], "it is truncated, or no safetensors file"),
-        (len(BF16).to_bytes(8, "little") + BF16 + b"\0\0", r"no safetensors file for NumPy \('BF16'\)"),
+        (
+            b"not weights",
+            r"it is truncated or not a safetensors file that NumPy can read \(.*too large\)\. Give an existing",
+        ),
+        (serialize({"0.W": PARAMETERS[0].W})[:-100], "it is truncated or not a safetensors file"),
+        (len(BF16).to_bytes(8, "little") + BF16 + b"\0\0", r"not a safetensors file that NumPy can read \('BF16'\)"),
     ],
 )
 def test_missing_or_invalid_file(path: Path, content: bytes | None, reason: str) -> None:

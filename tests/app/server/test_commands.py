@@ -63,6 +63,8 @@ def test_port_in_use_and_unknown_host() -> None:
         ended = run("--port", str(port))
     error = f"Cannot listen on 127.0.0.1, port {port}: Address already in use. Choose others with --host and --port.\n"
     assert (ended.returncode, ended.stderr) == (1, error)
+    ended = run("--host", "é..x")
+    assert ended.stderr == "Cannot listen on é..x: it is not a host name. Choose another with --host.\n"
     ended = run("--host", "no.such.host.invalid")
     assert ended.returncode == 1
     assert ended.stderr.startswith("Cannot listen on no.such.host.invalid, port 8000: ")
