@@ -7,7 +7,7 @@ from zlib import crc32
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -19,10 +19,8 @@ from app.classifier.pixels import IMAGE_SHAPE, PIXELS
 from app.errors import ImageFormat, ImageMissing, ImageSize, ImageTooLarge, ImageUnreadable, Problem
 from app.preprocessing.fit import WORKING_SIDE
 from app.preprocessing.fit import fit as fit_digit
+from app.preprocessing.grey import reduced, to_grey, upright
 from app.preprocessing.polarity import Grey, Ink, light_on_dark
-
-BAND = 16
-"""Number of rows of a reduced image that are computed at a time, which bounds the memory."""
 
 MAX_SCANS = 100
 """Maximum number of scans of a JPEG. Decoding one takes as long as a whole baseline JPEG; encoders write up to 12."""
@@ -104,9 +102,9 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto
         if fit and isinstance(image, JpegImageFile):
             image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # decodes at a reduced size
         image.load()
-        reduced = _reduced(image) if fit else image
-        upright = _upright(reduced)
-        grey = _to_grey(upright)
+        smaller = reduced(image) if fit else image
+        turned = upright(smaller)
+        grey = to_grey(turned)
     except Problem:
         raise
     except Image.DecompressionBombError:  # Pillow's own check of the canvas of WebP and GIF
@@ -119,7 +117,7 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto
         pixels, inverted = light_on_dark(grey, ink)
         return DigitImage(pixels, name, width, height, inverted, fit)
     found = fit_digit(grey, ink)
-    scales = np.divide((width, height) if upright.size == reduced.size else (height, width), upright.size)
+    scales = np.divide((width, height) if turned.size == smaller.size else (height, width), turned.size)
     crop = Crop(*(round(part * scale) for part, scale in zip(found.box, (*scales, *scales), strict=True)))
     return DigitImage(found.pixels, name, width, height, found.inverted, fit, found.ambiguous, crop)
 
@@ -151,37 +149,6 @@ def _check_size(width: int, height: int, max_pixels: int, fit: bool) -> None:
         raise ImageSize(f"The image has {width} x {height} pixels. {advice}")
 
 
-def _reduced(image: Image.Image) -> Image.Image:
-    """Reduce a large image by a whole factor, to less than twice the size at which `fit_digit` works.
-
-    This is done a band of rows at a time: a converted copy of the whole image would take up to 200 MB of memory.
-    """
-    if (factor := max(image.size) // WORKING_SIDE) < 2:
-        return image
-    across, down = (min(factor, side) for side in image.size)
-    width, height = image.width // across, image.height // down
-    flat = {"1": "L", "P": "RGB"}.get(image.mode, image.mode)  # to modes that can be antialiased
-    sixteen_bits = image.mode.startswith("I")  # RGBA would clip them
-    mode = "RGBA" if image.has_transparency_data and not sixteen_bits else flat
-    reduced = Image.new(mode, (width, height))
-    for top in range(0, height, BAND):
-        bottom = min(top + BAND, height)
-        band = image.crop((0, top * down, width * across, bottom * down)).convert(mode)
-        reduced.paste(band.resize((width, bottom - top), Image.Resampling.BOX), (0, top))
-    reduced.info = image.info  # contains the EXIF rotation
-    return reduced
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF rotation."""
-    if not image.info:  # no metadata, as in most images of 28 x 28
-        return image
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001  # invalid EXIF raises many types, and is ignored
-        return image
-
-
 def _check_segments(data: bytes) -> None:
     """Raise ImageUnreadable if a JPEG has too many segments. A video that follows its end is not searched."""
     scans, position = 0, 0
@@ -195,42 +162,3 @@ def _check_segments(data: bytes) -> None:
         position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
     limits = f"{MAX_SCANS} scans or {MAX_SEGMENTS:,} segments"
     raise ImageUnreadable(f"The JPEG image has more than {limits}. Save it again as a baseline JPEG.")
-
-
-def _to_grey(image: Image.Image) -> Grey:
-    """Convert to luminance (height, width), with transparency flattened."""
-    if image.mode.startswith("I"):
-        levels = np.asarray(image)
-        return np.asarray(levels * (255 / max(levels.max(), 1)), np.uint8)  # 12-bit values in 16 bits are common
-    if image.has_transparency_data:
-        grey, alpha = np.moveaxis(np.asarray(image.convert("RGBA").convert("LA")), 2, 0)
-        return _flatten(grey, alpha)
-    band = _strongest_band(image)
-    return np.frombuffer(band.tobytes(), np.uint8).reshape(band.height, band.width)  # np.asarray takes twice as long
-
-
-def _strongest_band(image: Image.Image) -> Image.Image:
-    """Return the luminance, or a colour channel with more than twice its contrast, as for yellow on white."""
-    grey = image if image.mode == "L" else image.convert("L")
-    if image.mode in ("1", "L"):
-        return grey
-    bands = image.convert("RGB").split()
-    contrast, *contrasts = (np.ptp(band.getextrema()) for band in (grey, *bands))
-    strongest = int(np.argmax(contrasts))
-    return bands[strongest] if contrasts[strongest] > 2 * contrast else grey
-
-
-def _flatten(grey: Grey, alpha: Grey) -> Grey:
-    """Flatten transparency onto a background.
-
-    If the opaque part has light and dark pixels, it is a picture, and the background is its median level. If it has one
-    level, its outline is the drawing, and the background is black or white, whichever has more contrast.
-    """
-    opaque = grey[alpha > alpha.max() // 2]
-    if not opaque.size:
-        return np.zeros_like(grey)
-    darkest, typical, lightest = np.percentile(opaque, (5, 50, 95))
-    contrasting = 255 if typical < 128 else 0
-    background = typical if lightest - darkest > 127 else contrasting
-    opacity = alpha / np.float32(255)
-    return np.asarray(np.rint(grey * opacity + background * (1 - opacity)), np.uint8)

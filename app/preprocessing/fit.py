@@ -104,14 +104,14 @@ def _enclosed(component: Grey) -> Any:
 
 def _rendered(levels: Any) -> Grey:
     """Scale ink, 0 to 1, into 20 x 20 pixels with strokes of MNIST's width, and centre it by mass in 28 x 28."""
-    side, room = FINE * DIGIT_SIDE, FINE * IMAGE_SHAPE[0]
+    side, frame = FINE * DIGIT_SIDE, FINE * IMAGE_SHAPE[0]
     levels = np.pad(resized(levels, side), side // 8)
     levels = _with_strokes_of_mnist(np.clip(levels / levels.max(), 0, 1))
     x, y, *size = cv2.boundingRect((levels > INK).astype(np.uint8))
     scale, mass = side / max(size), cv2.moments(levels)
     centre = np.divide((mass["m10"], mass["m01"]), mass["m00"]) - (x, y)
-    corner = np.clip(room / 2 - scale * centre, 0, room - scale * np.array(size)) - scale * np.array((x, y))
-    canvas = cv2.warpAffine(levels, np.column_stack([scale * np.eye(2), corner]), (room, room))
+    corner = np.clip(frame / 2 - scale * centre, 0, frame - scale * np.array(size)) - scale * np.array((x, y))
+    canvas = cv2.warpAffine(levels, np.column_stack([scale * np.eye(2), corner]), (frame, frame))
     pixels = cv2.resize(canvas, IMAGE_SHAPE, interpolation=cv2.INTER_AREA)
     return np.asarray((pixels * (255 / pixels.max())).round(), np.uint8)
 

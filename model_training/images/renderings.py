@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from model_training.images.strokes import Rng
+
 Grey = NDArray[np.uint8]
 Levels = NDArray[np.float32]
-Rng = np.random.Generator
-Kind = Callable[[Grey, Rng], NDArray[np.uint8]]
+Rendering = Callable[[Grey, Rng], NDArray[np.uint8]]
 
 PEN, PAPER = 40, 245
 """Levels of dark ink and of white paper."""
@@ -120,7 +121,7 @@ def lit(picture: NDArray[np.uint8], rng: Rng, darkest: float = 0.4) -> NDArray[n
 
 
 def thin(digit: Grey, rng: Rng) -> Grey:
-    """A pen of 1 or 2 pixels on a canvas of 600 to 2000."""
+    """Render strokes of 1 or 2 pixels on a canvas of 600 to 2000 pixels."""
     side = int(rng.integers(600, 2001))
     skeleton = skeletonized(np.pad(cv2.resize(digit, (82, 82), interpolation=cv2.INTER_CUBIC) > 128, 1))
     picture = np.full((side, side), 255, np.uint8)
@@ -252,7 +253,7 @@ def tenth(digit: Grey, rng: Rng) -> Grey:
     return laid(placed(high(digit, 120), 1200, 900, rng), PAPER, PEN)
 
 
-PENS: dict[str, Kind] = {
+PENS: dict[str, Rendering] = {
     "plain, 280 x 280": plain,
     "enlarged without sharpening": enlarged,
     "strokes thickened by 10 pixels": partial(plain, thicker=10),
@@ -266,7 +267,7 @@ PENS: dict[str, Kind] = {
 }
 """Kinds of pens, crops and sizes, on clean paper."""
 
-PAGES: dict[str, Kind] = {
+PAGES: dict[str, Rendering] = {
     "faint rules": partial(ruled, rule=(225, 230, 238)),
     "blue rules": ruled,
     "blue rules, lamp at one side": partial(ruled, lamp=True),

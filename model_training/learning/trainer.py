@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from app.classifier.network import Array, Parameters, forward
-from app.classifier.pixels import DIGITS, IMAGE_SHAPE, to_input
+from app.classifier.pixels import DIGITS, PIXELS, to_input
 from model_training.images.augmentation import Augmentation
 from model_training.images.mnist import Digits, concatenated
 from model_training.images.outliers import Outliers
@@ -53,7 +53,7 @@ class TrainingSettings:
     @property
     def architecture(self) -> tuple[int, ...]:
         """Units of each layer, from the inputs to the outputs."""
-        return (IMAGE_SHAPE[0] * IMAGE_SHAPE[1], *self.hidden, len(DIGITS))
+        return (PIXELS, *self.hidden, len(DIGITS))
 
     def document(self) -> dict[str, Any]:
         """Return the settings as they are read back from JSON."""
