@@ -1,11 +1,14 @@
 """`/predict`, `/predict/batch` and `/explain`."""
 
-from typing import Annotated, Any
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError, to_json
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,6 +23,8 @@ from app.preprocessing.decode import DigitImage
 from app.preprocessing.polarity import Ink
 from app.problem_details import REQUEST_ID, problem_document
 from app.service import Service
+
+T = TypeVar("T")
 
 UPLOAD_ERRORS = (*errors.ROUTE_ERRORS, *errors.BODY_ERRORS, errors.InvalidParameter, errors.ImageMissing)
 
@@ -116,7 +121,8 @@ async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "
 async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
     """Classify the images of a request. Raises the same errors as `read_batch`."""
     uploads = await read_batch(request, Options.model_fields, service.settings.max_batch)
-    read = await service.read_all([upload.content for upload in uploads], fit, ink)
+    reading = service.read_all([upload.content for upload in uploads], fit, ink)
+    read = await (_while_connected(request, reading) if fit else reading)
     path, request_id = request.url.path, request.state.request_id
     images = [problem_document(image, path, request_id) if isinstance(image, Problem) else image for image in read]
     pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
@@ -129,13 +135,30 @@ async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink =
 async def _read_one(service: Service, request: Request, fit: bool, ink: Ink, query: type[Options]) -> DigitImage:
     """Read the image of a request. If the Content-Type is not an image type, the error lists the ways to upload one."""
     upload = await read_upload(request, query.model_fields)
+    reading = service.read(upload, fit, ink)
     try:
-        return await service.read(upload, fit, ink)
+        return await (_while_connected(request, reading) if fit else reading)
     except ImageFormat:
         if kind := other_type(request.headers):
             way = f'in the field "{FIELD}" of a multipart form, or as the body'
             raise ImageFormat(f"The body is {kind}. Send a PNG, JPEG, WebP, BMP or GIF {way}.") from None
         raise
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Await work in the thread. Cancel it if the client disconnects, unless it has begun, so that others need not wait.
+
+    Raises HTTPException if the client disconnects, and what the work raises.
+    """
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise HTTPException(400, "The client disconnected before the response.")
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
 
 
 def _examples(service: Service) -> tuple[dict[str, Any], dict[str, Any]]:

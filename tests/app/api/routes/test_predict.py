@@ -12,9 +12,10 @@ from PIL import Image
 from app.classifier import Classifier
 from app.classifier.weights import DEFAULT_PATH, load
 from model_training.images.mnist import Digits
+from tests.app.middleware.test_observability import figures
 from tests.app.problems import assert_problem
 from tests.conftest import SEVEN, THREE, encode
-from tests.serving import Server, serve
+from tests.serving import Server, serve, until
 
 MIB = 1024 * 1024
 PART = b"--b\r\nContent-Disposition: form-data%s\r\n\r\nx"
@@ -270,3 +271,15 @@ def test_ink_overrides_the_polarity(path: str, client: httpx2.Client, digits: Di
     )
     assert auto == light != dark
     assert client.post(path, params={"ink": "blue"}, files=upload).status_code == 422
+
+
+def test_images_of_clients_that_disconnect_are_not_decoded() -> None:
+    image = encode(Image.new("L", (7000, 7000)))
+    request = b"POST /predict?fit=true HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(image), image)
+    with serve() as server:
+        for _ in range(10):
+            with server.connect() as connection:
+                connection.sendall(request)
+        until(lambda: figures(server.url)("http_requests_in_flight") == 1)  # the request for the metrics
+        assert httpx2.post(f"{server.url}/predict?fit=true", content=SEVEN).json()["digit"] == 7
+        assert figures(server.url)("image_decode_seconds_count") < 5
