@@ -13,7 +13,7 @@ let strokes = []; // each [{x, y, width}, ...], in pixels of the canvas
 let upload = null; // {data, name, picture, crop} of a chosen image
 let question = null; // AbortController of the request in flight
 let timer = 0; // timer of the next request
-let down = false; // whether the pen touches the canvas
+let pointer = null; // id of the pointer that draws a stroke, others are ignored
 
 // Canvas
 
@@ -62,29 +62,28 @@ function pointOf(event) {
 const penWidth = () => Number($("pen").value);
 
 paper.addEventListener("pointerdown", (event) => {
-  if (event.button) return;
+  if (event.button || pointer !== null) return;
   paper.setPointerCapture(event.pointerId);
+  pointer = event.pointerId;
   upload = null;
-  down = true;
   strokes.push([pointOf(event)]);
   draw();
   askSoon();
 });
 
 paper.addEventListener("pointermove", (event) => {
-  if (!paper.hasPointerCapture(event.pointerId)) return;
+  if (event.pointerId !== pointer) return;
   const moves = event.getCoalescedEvents?.() ?? [];
   strokes.at(-1).push(...(moves.length ? moves : [event]).map(pointOf));
   draw();
   askSoon();
 });
 
-for (const end of ["pointerup", "pointercancel"]) {
-  paper.addEventListener(end, () => {
-    down = false;
-    ask();
-  });
-}
+paper.addEventListener("lostpointercapture", (event) => {
+  if (event.pointerId !== pointer) return;
+  pointer = null;
+  ask();
+});
 
 function undo() {
   if (upload) upload = null;
@@ -182,7 +181,7 @@ async function ask() {
       asked.crop = answer.image.crop;
       draw();
     }
-    if (down) return; // the explanation is requested when the pen is lifted
+    if (pointer !== null) return; // the explanation is requested when the pen is lifted
     const paths = [`explain?${query()}&colors=false`, `explain?${query()}`];
     const pictures = await Promise.all(paths.map(async (path) => (await post(path, data, signal)).blob()));
     ["plain", "why"].forEach((id, index) => {

@@ -64,8 +64,20 @@ class Finger(Hand):
 
     def _stroke(self, points: Stroke) -> None:
         session = self.page.context.new_cdp_session(self.page)
-        for index, (x, y) in enumerate(points):
+        for index, point in enumerate(points):
             kind = "touchMove" if index else "touchStart"
-            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+            touches = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(self._touches(point))]
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
         session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         session.detach()
+
+    def _touches(self, point: tuple[float, float]) -> Stroke:
+        return [point]
+
+
+class Palm(Finger):
+    """Draws by touch while the palm rests on the canvas and moves a little."""
+
+    def _touches(self, point: tuple[float, float]) -> Stroke:
+        right, bottom = self._box["x"] + self._box["width"], self._box["y"] + self._box["height"]
+        return [point, (right - 50 + point[0] / 20, bottom - 50)]

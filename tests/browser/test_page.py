@@ -17,7 +17,7 @@ from app.api.routes.pages import STATIC
 from app.classifier.weights import DEFAULT_PATH
 from app.errors import Unauthorized
 from tests.browser.conftest import Open
-from tests.browser.drawing import DIGITS, NEITHER, Finger, Hand
+from tests.browser.drawing import DIGITS, NEITHER, Finger, Hand, Palm
 from tests.conftest import DATA, ROOT, THREE, encode
 from tests.serving import serve
 
@@ -81,6 +81,15 @@ def test_drawing_and_undo(open_page: Open) -> None:
     page.keyboard.press("Control+z")
     expect(sentence(page)).to_have_text("A seven.")
     page.locator("#undo").click()
+    expect_empty(page)
+
+
+def test_palm_does_not_draw(open_page: Open) -> None:
+    page = open_page(**PHONE)
+    Palm(page).draw(DIGITS["7 barred"], scale=0.8)
+    expect(sentence(page)).to_have_text("A seven.")
+    for _ in DIGITS["7 barred"]:
+        page.locator("#undo").click()
     expect_empty(page)
 
 
