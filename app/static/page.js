@@ -85,35 +85,27 @@ paper.addEventListener("lostpointercapture", (event) => {
   ask();
 });
 
-function undo() {
-  if (upload) upload = null;
-  else strokes.pop();
+/** Show other strokes or another upload. A stroke in progress ends. */
+function replace(drawn, chosen = null) {
+  [strokes, upload, pointer] = [drawn, chosen, null];
   draw();
   ask();
 }
 
+const undo = () => replace(strokes.slice(0, -1));
+
 $("undo").addEventListener("click", undo);
-$("clear").addEventListener("click", () => {
-  strokes = [];
-  upload = null;
-  draw();
-  ask();
-});
+$("clear").addEventListener("click", () => replace([]));
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === "z" && event.target.type !== "password") undo();
 });
 
 // Uploads
 
+/** Show a chosen image in place of the drawing. */
 async function take(data, name) {
-  strokes = [];
-  try {
-    upload = { data, name, picture: await createImageBitmap(data) };
-  } catch {
-    upload = { data, name, picture: { width: 0, height: 0 } }; // the service reports the format
-  }
-  draw();
-  ask();
+  const none = { width: 0, height: 0 }; // the service reports the format
+  replace([], { data, name, picture: await createImageBitmap(data).catch(() => none) });
 }
 
 for (const input of [$("file"), $("camera")]) {

@@ -134,6 +134,27 @@ def test_upload_of_a_photo(open_page: Open, kind: str) -> None:
     expect(sentence(page)).to_have_text("A seven.")
 
 
+@pytest.mark.parametrize("action", ["undo", "clear", "paste", "drop"])
+def test_stroke_ends_when_the_canvas_changes(open_page: Open, action: str) -> None:
+    page = open_page()
+    Hand(page).draw([[(0.1, 0.1), (0.2, 0.1)]])
+    page.mouse.move(300, 400)
+    page.mouse.down()
+    page.mouse.move(350, 400)
+    if action == "undo":
+        page.keyboard.press("Control+z")
+        page.keyboard.press("Control+z")
+    elif action == "clear":
+        page.locator("#clear").dispatch_event("click")
+    else:
+        give(page, action, (DATA / "photo.jpg").read_bytes())
+        expect(sentence(page)).to_have_text("A seven.")
+        page.locator("#undo").dispatch_event("click")
+    page.mouse.move(350, 450)
+    page.mouse.up()
+    expect_empty(page)
+
+
 def photo_of_twelve_megapixels() -> tuple[str, bytes]:
     """Return digit and file: a real photo if THREE_OR_SEVEN_HANDWRITING names a folder with `photo/3` and `photo/7`."""
     if not (folder := os.environ.get("THREE_OR_SEVEN_HANDWRITING")):
