@@ -85,6 +85,9 @@ paper.addEventListener("lostpointercapture", (event) => {
   ask();
 });
 
+// After a touch that ends fast, Chromium would ignore the next tap.
+paper.addEventListener("touchstart", (event) => event.preventDefault());
+
 /** Show other strokes or another upload. A stroke in progress ends. */
 function replace(drawn, chosen = null) {
   [strokes, upload, pointer] = [drawn, chosen, null];

@@ -93,6 +93,14 @@ def test_palm_does_not_draw(open_page: Open) -> None:
     expect_empty(page)
 
 
+def test_tap_after_a_fast_stroke(open_page: Open) -> None:
+    page = open_page(**PHONE, is_mobile=True)
+    for _ in range(2):
+        Finger(page).draw([[(0.1, 0.1 + 0.1 * step) for step in range(8)]])
+        page.locator("#clear").tap()
+        expect_empty(page)
+
+
 def test_samples(open_page: Open) -> None:
     page = open_page()
     for button in page.locator("[data-sample]").all():
