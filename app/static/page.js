@@ -85,8 +85,10 @@ paper.addEventListener("lostpointercapture", (event) => {
   ask();
 });
 
-// After a touch that ends fast, Chromium would ignore the next tap.
-paper.addEventListener("touchstart", (event) => event.preventDefault());
+// Otherwise Chromium ignores a tap after a touch that ends fast, and drags a selection that spans the canvas.
+for (const start of ["touchstart", "dragstart"]) {
+  paper.addEventListener(start, (event) => event.preventDefault());
+}
 
 /** Show other strokes or another upload. A stroke in progress ends. */
 function replace(drawn, chosen = null) {

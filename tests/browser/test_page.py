@@ -101,6 +101,19 @@ def test_tap_after_a_fast_stroke(open_page: Open) -> None:
         expect_empty(page)
 
 
+def test_selected_text_is_not_dragged(open_page: Open) -> None:
+    page = open_page()
+    page.keyboard.press("Control+a")
+    Hand(page).draw(DIGITS["7 plain"])
+    expect(sentence(page)).to_have_text("A seven.")
+
+
+def test_stroke_from_outside_selects_nothing(open_page: Open) -> None:
+    page = open_page()
+    Hand(page).draw([[(-0.02, 0.2), (0.4, 1.2)]])
+    assert page.evaluate("getSelection().toString()") == ""
+
+
 def test_samples(open_page: Open) -> None:
     page = open_page()
     for button in page.locator("[data-sample]").all():
