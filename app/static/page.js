@@ -42,7 +42,7 @@ function draw() {
       pen.lineWidth = point.width;
       pen.beginPath();
       pen.moveTo(before.x, before.y);
-      pen.lineTo(point.x, point.y);
+      pen.lineTo(point.x + 0.01, point.y); // a line of no length would not be drawn
       pen.stroke();
     }
   }
@@ -167,7 +167,7 @@ async function ask() {
   clearTimeout(timer);
   timer = 0;
   question?.abort();
-  if (!upload && extent() < DOT) return say("Draw a 3 or a 7.");
+  if (!upload && extent() < DOT) return say(strokes.length && pointer === null ? "Draw it larger." : "Draw a 3 or a 7.");
   const { signal } = (question = new AbortController());
   try {
     const asked = upload;

@@ -84,6 +84,16 @@ def test_drawing_and_undo(open_page: Open) -> None:
     expect_empty(page)
 
 
+def test_click_draws_a_dot(open_page: Open) -> None:
+    page = open_page()
+    page.locator("#paper").click()
+    expect(sentence(page)).to_have_text("Draw it larger.")
+    red, *_ = page.evaluate("[...document.querySelector('#paper').getContext('2d').getImageData(280, 280, 1, 1).data]")
+    assert red < 50
+    page.locator("#undo").click()
+    expect_empty(page)
+
+
 def test_palm_does_not_draw(open_page: Open) -> None:
     page = open_page(**PHONE)
     Palm(page).draw(DIGITS["7 barred"], scale=0.8)
