@@ -173,6 +173,7 @@ async function ask() {
     const asked = upload;
     const data = asked?.data ?? drawing().data;
     const answer = await (await post(`predict?${query()}`, data, signal)).json();
+    $("key").hidden = true;
     show(answer);
     if (asked) {
       asked.crop = answer.image.crop;
@@ -189,8 +190,15 @@ async function ask() {
   } catch (error) {
     if (signal.aborted) return;
     if (error.status === 401) $("key").hidden = false;
-    say(error.detail ?? "The service does not answer. Is it still running?", true);
+    say(describe(error), true);
   }
+}
+
+/** Return a sentence about an error. Some details of the service are for API clients. */
+function describe({ type, detail }) {
+  if (type === "/problems/image-missing") return "The file is empty.";
+  if (type === "/problems/unauthorized") return $("api-key").value ? "The API key is wrong." : "Enter the API key below.";
+  return detail ?? "The service does not answer. Is it still running?";
 }
 
 /** Return the query parameters. Drawings are dark on light; for an upload, the polarity can be chosen. */
@@ -200,7 +208,8 @@ $("ink").addEventListener("change", ask);
 
 async function post(path, body, signal) {
   const headers = { "Content-Type": body.type || "application/octet-stream" };
-  if ($("api-key").value) headers["X-API-Key"] = $("api-key").value;
+  const key = new TextEncoder().encode($("api-key").value); // a header holds bytes
+  if (key.length) headers["X-API-Key"] = String.fromCharCode(...key);
   const response = await fetch(path, { method: "POST", body, headers, signal });
   if (!response.ok) throw await response.json();
   return response;

@@ -15,7 +15,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from app.api.routes.pages import STATIC
 from app.classifier.weights import DEFAULT_PATH
-from app.errors import Unauthorized
 from tests.browser.conftest import Open
 from tests.browser.drawing import DIGITS, NEITHER, Finger, Hand, Palm
 from tests.conftest import DATA, ROOT, THREE, encode
@@ -211,19 +210,30 @@ def test_errors(open_page: Open) -> None:
         give(page, "choose", b"junk")
         error = "The file is not a PNG, JPEG, WebP, BMP or GIF image. Send one of these formats."
         expect(sentence(page)).to_have_text(error)
+        give(page, "choose", b"")
+        expect(sentence(page)).to_have_text("The file is empty.")
         page.locator("#clear").click()
     Hand(page).draw(DIGITS["7 plain"])
     expect(sentence(page)).to_have_text("The service does not answer. Is it still running?")
 
 
-def test_api_key(open_page: Open) -> None:
-    with serve(environment={"THREE_OR_SEVEN_API_KEY": "s3cret"}) as server:
+@pytest.mark.parametrize("key", ["s3cret", "schlüssel", "ключ"])
+def test_api_key(open_page: Open, key: str) -> None:
+    with serve(environment={"THREE_OR_SEVEN_API_KEY": key}) as server:
         page = open_page(base=server.url, refusals=True)
         page.locator("[data-sample='7']").click()
-        expect(sentence(page)).to_have_text(Unauthorized.example)
-        page.locator("#api-key").fill("s3cret")
+        expect(sentence(page)).to_have_text("Enter the API key below.")
+        for wrong in ("wrong", "неверный"):
+            page.locator("#api-key").fill(wrong)
+            page.keyboard.press("Enter")
+            expect(sentence(page)).to_have_text("The API key is wrong.")
+            page.locator("#api-key").fill("")
+            page.keyboard.press("Enter")
+            expect(sentence(page)).to_have_text("Enter the API key below.")
+        page.locator("#api-key").fill(key)
         page.keyboard.press("Enter")
         expect(sentence(page)).to_have_text("A seven.")
+        expect(page.locator("#key")).to_be_hidden()
 
 
 @pytest.mark.parametrize("source", ["drawing", "sample", "file"])
