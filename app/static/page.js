@@ -47,6 +47,7 @@ function draw() {
     }
   }
   $("undo").disabled = $("clear").disabled = !strokes.length && !upload;
+  $("ink").disabled = !upload; // drawings are dark
 }
 
 function pointOf(event) {
@@ -201,7 +202,7 @@ function describe({ type, detail }) {
   return detail ?? "The service does not answer. Is it still running?";
 }
 
-/** Return the query parameters. Drawings are dark on light; for an upload, the polarity can be chosen. */
+/** Return the query parameters. For an upload, the polarity can be chosen. */
 const query = () => (upload && $("ink").value !== "auto" ? `fit=true&ink=${$("ink").value}` : "fit=true");
 
 $("ink").addEventListener("change", ask);

@@ -130,7 +130,7 @@ def test_samples(open_page: Open) -> None:
         button.click()
         expect(sentence(page), name).to_have_text(SENTENCES.get(name[0], NEITHER_SENTENCE))
         page.locator("#clear").click()
-    page.locator("#camera").focus()
+    page.locator("#file").focus()
     page.keyboard.press("Tab")
     expect(page.locator("[data-sample='3']")).to_be_focused()
     page.keyboard.press("Enter")
@@ -183,6 +183,25 @@ def test_stroke_ends_when_the_canvas_changes(open_page: Open, action: str) -> No
     page.mouse.move(350, 450)
     page.mouse.up()
     expect_empty(page)
+
+
+def test_ink_of_an_upload(open_page: Open) -> None:
+    page = open_page()
+    ink = page.locator("#ink")
+    expect(ink).to_be_disabled()
+    give(page, "choose", (DATA / "photo.jpg").read_bytes())
+    expect(sentence(page)).to_have_text("A seven.")
+    with page.expect_request("**/predict?fit=true&ink=dark"):
+        ink.select_option("dark")
+    Hand(page).draw(DIGITS["7 plain"])
+    expect(ink).to_be_disabled()
+
+
+@pytest.mark.parametrize(("options", "visible"), [({}, False), (PHONE, True)])
+def test_camera_on_touch_devices(open_page: Open, options: dict[str, Any], visible: bool) -> None:
+    page = open_page(**options)
+    expect(page.get_by_text("Take a photo")).to_be_visible(visible=visible)
+    expect(page.get_by_text("or drop or paste one")).to_be_visible(visible=not visible)
 
 
 def photo_of_twelve_megapixels() -> tuple[str, bytes]:
