@@ -10,7 +10,7 @@ const LEANING = 0.65; // minimum probability of "Probably a ...", for prediction
 const WORDS = { 3: "three", 7: "seven" };
 
 let strokes = []; // each [{x, y, width}, ...], in pixels of the canvas
-let upload = null; // {data, name, picture, crop} of a chosen image
+let upload = null; // {data, name, picture, crop} of a chosen image; a pasted one has no name
 let question = null; // AbortController of the request in flight
 let timer = 0; // timer of the next request
 let pointer = null; // id of the pointer that draws a stroke, others are ignored
@@ -130,7 +130,7 @@ for (const button of document.querySelectorAll("[data-sample]")) {
 
 document.addEventListener("paste", (event) => {
   const file = [...event.clipboardData.files].find(({ type }) => type.startsWith("image/"));
-  if (file) take(file, file.name);
+  if (file) take(file);
 });
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
@@ -250,13 +250,22 @@ function percent(p) {
 
 // The request as a curl command
 
+/** Encode a blob in base64. */
+async function encoded(blob) {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  return btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ""));
+}
+
 $("copy").addEventListener("click", async () => {
   const url = new URL(`predict?${query()}`, location.href);
   const key = $("api-key").value ? ` -H "X-API-Key: $THREE_OR_SEVEN_API_KEY"` : "";
   const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
-  const name = upload?.name.replace(/[\\"]/g, "\\$&"); // curl ends a name without quotes at , or ;
+  const name = upload?.name?.replace(/[\\"]/g, "\\$&"); // curl ends a name without quotes at , or ;
   let command = `curl -F ${quoted(`file=@"${name}"`)}${key} '${url}'`;
-  if (!upload) command = `echo ${drawing().base64} | base64 -d | curl -F file=@-${key} '${url}'`;
+  if (!name) {
+    const base64 = upload ? await encoded(upload.data) : drawing().base64;
+    command = `echo ${base64} | base64 -d | curl -F file=@-${key} '${url}'`;
+  }
   try {
     await navigator.clipboard.writeText(command);
     $("copied").textContent = "Copied.";

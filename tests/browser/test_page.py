@@ -255,13 +255,15 @@ def test_api_key(open_page: Open, key: str) -> None:
         expect(page.locator("#key")).to_be_hidden()
 
 
-@pytest.mark.parametrize("source", ["drawing", "sample", "file"])
+@pytest.mark.parametrize("source", ["drawing", "sample", "file", "paste"])
 def test_copied_command(open_page: Open, source: str, tmp_path: Path) -> None:
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     if source == "drawing":
         Hand(page).draw(DIGITS["3 round"])
     elif source == "sample":
         page.locator("[data-sample='3-curled']").click()
+    elif source == "paste":
+        give(page, "paste", THREE)
     else:
         file = tmp_path / """a;b, "c" \\d' $HOME.png"""
         file.write_bytes(THREE)
