@@ -12,6 +12,7 @@ const WORDS = { 3: "three", 7: "seven" };
 let strokes = []; // each [{x, y, width}, ...], in pixels of the canvas
 let upload = null; // {data, name, picture, crop} of a chosen image; a pasted one has no name
 let question = null; // AbortController of the request in flight
+let threshold = null; // minimum probability of a confident prediction, loaded after the first one that is not
 let timer = 0; // timer of the next request
 let pointer = null; // id of the pointer that draws a stroke, others are ignored
 
@@ -173,7 +174,8 @@ async function ask() {
   try {
     const asked = upload;
     const data = asked?.data ?? drawing().data;
-    const answer = await (await post(`predict?${query()}`, data, signal)).json();
+    const answer = await (await send(`predict?${query()}`, signal, data)).json();
+    if (!answer.confident) threshold ??= (await (await send("model", signal)).json()).threshold;
     $("key").hidden = true;
     show(answer);
     if (asked) {
@@ -182,7 +184,7 @@ async function ask() {
     }
     if (pointer !== null) return; // the explanation is requested when the pen is lifted
     const paths = [`explain?${query()}&colors=false`, `explain?${query()}`];
-    const pictures = await Promise.all(paths.map(async (path) => (await post(path, data, signal)).blob()));
+    const pictures = await Promise.all(paths.map(async (path) => (await send(path, signal, data)).blob()));
     ["plain", "why"].forEach((id, index) => {
       URL.revokeObjectURL($(id).src);
       $(id).src = URL.createObjectURL(pictures[index]);
@@ -207,11 +209,11 @@ const query = () => (upload && $("ink").value !== "auto" ? `fit=true&ink=${$("in
 
 $("ink").addEventListener("change", ask);
 
-async function post(path, body, signal) {
-  const headers = { "Content-Type": body.type || "application/octet-stream" };
+async function send(path, signal, body) {
+  const headers = body ? { "Content-Type": body.type || "application/octet-stream" } : {};
   const key = new TextEncoder().encode($("api-key").value); // a header holds bytes
   if (key.length) headers["X-API-Key"] = String.fromCharCode(...key);
-  const response = await fetch(path, { method: "POST", body, headers, signal });
+  const response = await fetch(path, { method: body ? "POST" : "GET", body, headers, signal });
   if (!response.ok) throw await response.json();
   return response;
 }
@@ -229,10 +231,16 @@ function say(sentence, problem = false) {
   $("copy").disabled = !upload && !strokes.length;
 }
 
-function show({ digit, probabilities, confident }) {
-  const probable = probabilities[digit] >= LEANING ? `Probably a ${WORDS[digit]}.` : "This looks like neither a 3 nor a 7.";
-  say(confident ? `A ${WORDS[digit]}.` : probable);
-  for (const digit of [3, 7]) bar(digit, probabilities[digit]);
+function show(answer) {
+  say(sentence(answer));
+  for (const digit of [3, 7]) bar(digit, answer.probabilities[digit]);
+}
+
+function sentence({ digit, probabilities, confident }) {
+  const probability = probabilities[digit];
+  if (confident) return `A ${WORDS[digit]}.`;
+  if (probability >= threshold) return `Probably a ${WORDS[digit]}, but there is something beside it.`;
+  return probability >= LEANING ? `Probably a ${WORDS[digit]}.` : "This looks like neither a 3 nor a 7.";
 }
 
 function bar(digit, p) {

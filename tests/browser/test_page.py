@@ -64,6 +64,15 @@ def test_drawings_of_neither_digit(open_page: Open) -> None:
         expect_empty(page)
 
 
+def test_drawing_of_two_digits(open_page: Open) -> None:
+    page = open_page()
+    hand = Hand(page)
+    hand.draw(DIGITS["3 round"], 0.02, 0.25, 0.45)
+    hand.draw(DIGITS["7 plain"], 0.5, 0.25, 0.45)
+    expect(sentence(page)).to_have_text("Probably a three, but there is something beside it.")
+    expect(page.locator("#p-3")).to_contain_text("9")
+
+
 def test_drawing_and_undo(open_page: Open) -> None:
     page = open_page()
     expect_empty(page)
