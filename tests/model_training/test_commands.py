@@ -164,7 +164,7 @@ def test_missing_data_or_weights(tmp_path: Path) -> None:
 
 
 def test_mirror_setting(tmp_path: Path) -> None:
-    """The first file is requested from the mirror. `test_data` tests that the files of a mirror are used."""
+    """The first file is requested from the mirror. `test_mnist` tests that the files of a mirror are used."""
     defaults = {"THREE_OR_SEVEN_MNIST": "", "XDG_CACHE_HOME": str(tmp_path)}
     by_option = run("evaluate", "--mirror", MIRROR, code=1, **defaults)
     by_variable = run("evaluate", code=1, **defaults, THREE_OR_SEVEN_MIRRORS=MIRROR)
