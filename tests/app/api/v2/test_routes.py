@@ -225,9 +225,10 @@ def test_invalid_json_and_binary_data(client: httpx2.Client, body: bytes, length
 
 
 def test_not_found(client: httpx2.Client) -> None:
+    version = load(DEFAULT_PATH).metadata.version
     for path, error in (
         ("models/another", "There is no model 'another'. Use three-or-seven."),
-        (f"models/{MODEL}/versions/9/ready", "There is no version '9'. Use 1.1.0."),
+        (f"models/{MODEL}/versions/9/ready", f"There is no version '9'. Use {version}."),
         ("nothing", "The path /v2/nothing does not exist. See /docs for the paths of this service."),
     ):
         response = client.get(f"/v2/{path}")
