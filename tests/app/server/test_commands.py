@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 
 from app import __version__
 from app.classifier.weights import ADVICE
 from tests.conftest import SEVEN
-from tests.serving import serve, until_listening
+from tests.serving import serve, until
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -77,14 +78,19 @@ def test_command_line_overrides_environment() -> None:
         assert httpx2.post(f"{server.url}/predict", content=bytes(1500)).status_code == 415
 
 
+def listening(pid: int) -> list[int]:
+    """Return the ports on which a process listens."""
+    sockets = psutil.Process(pid).net_connections("tcp")
+    return [socket.laddr.port for socket in sockets if socket.status == psutil.CONN_LISTEN]
+
+
 def test_log_level_and_max_batch() -> None:
     """`serve` finds the port in the log, which is empty here."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    options = ["--port", url.split(":")[2], "--log-level", "error", "--no-access-log", "--max-batch", "2"]
+    options = ["--port", "0", "--log-level", "error", "--no-access-log", "--max-batch", "2"]
     process = subprocess.Popen([sys.executable, "-m", "app", *options], stderr=subprocess.PIPE, text=True)
     try:
-        until_listening(url)
+        until(lambda: listening(process.pid))
+        url = f"http://127.0.0.1:{listening(process.pid)[0]}"
         forms = ([("files", SEVEN)] * count for count in (2, 3))
         answers = [httpx2.post(f"{url}/predict/batch", files=form) for form in forms]
     finally:
