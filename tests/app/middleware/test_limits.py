@@ -57,8 +57,8 @@ def test_graceful_shutdown_seconds(http: str) -> None:
     with serve(*options) as server, server.connect(10) as connection:
         connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\nx")
         until(lambda: figures(server.url)("http_requests_in_flight") == 2)  # including the request for the metrics
-        server.process.send_signal(signal.SIGTERM)
         start = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
         response = parsed(until_closed(connection))
         assert 1 <= time.monotonic() - start < 5
         assert server.process.wait(10) == 0  # `serve` would interrupt the shutdown
