@@ -65,15 +65,21 @@ def read(data: bytes, fit: bool) -> None:
         assert image.pixels.dtype.name == "uint8"
 
 
+@st.composite
+def damaged(draw: st.DrawFn, good: bytes, pieces: st.SearchStrategy[bytes]) -> bytes:
+    """Bytes of which some are replaced by a piece."""
+    start = draw(st.integers(0, len(good)))
+    end = draw(st.integers(start, min(len(good), start + 64)))
+    return good[:start] + draw(pieces) + good[end:]
+
+
 GOOD = [encode(drawing("RGB", size), kind) for kind in FORMATS for size in ((28, 28), (61, 40))]
 
 
 @PLENTY
 @given(st.sampled_from(GOOD), st.data(), st.booleans())
 def test_damaged_images(good: bytes, data: st.DataObject, fit: bool) -> None:
-    start = data.draw(st.integers(0, len(good)))
-    end = data.draw(st.integers(start, min(len(good), start + 64)))
-    read(good[:start] + data.draw(st.binary(max_size=64)) + good[end:], fit)
+    read(data.draw(damaged(good, st.binary(max_size=64))), fit)
 
 
 @PLENTY
@@ -88,13 +94,21 @@ PIECES = [
     *(b"--", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"x", b": ", b"; ", b'"', b"=", b"\0", b"\xff"),
     *(b"Content-Disposition", b"form-data", b'name="files"', b"name=files", b"filename*=utf-8''a"),
 ]
+Part = tuple[bytes, bytes]  # the name and the content
+NAMES = st.sampled_from([b'name="files"', b'name="files"; filename="a.png"', b"name=files; filename*=utf-8''a"])
+OTHER_NAMES = st.sampled_from([b'name="file"', b'name="fit"', b'name="\xff"', b"x=y"])
+PARTS = st.lists(st.tuples(NAMES, st.binary(max_size=40)), max_size=6)
+OTHER_PARTS = st.lists(st.tuples(OTHER_NAMES, st.binary(max_size=40)), max_size=2)
 
 
 @PLENTY
-@given(st.text("-ab", min_size=1, max_size=8), st.data())
-def test_random_forms(boundary: str, data: st.DataObject) -> None:
-    pieces = st.sampled_from([b"--" + boundary.encode(), *PIECES]) | st.binary(max_size=9)
-    body = b"".join(data.draw(st.lists(pieces, max_size=40)))
+@given(st.text("-ab", min_size=1, max_size=8), PARTS, st.just([]) | OTHER_PARTS, st.integers(0, 2), st.data())
+def test_random_forms(boundary: str, parts: list[Part], others: list[Part], damages: int, data: st.DataObject) -> None:
+    line = b"--" + boundary.encode()
+    forms = (line + b"\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % part for part in parts + others)
+    body = b"".join(forms) + line + b"--\r\n"
+    for _ in range(damages):
+        body = data.draw(damaged(body, st.sampled_from([line, *PIECES]) | st.binary(max_size=9)))
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body}
@@ -102,6 +116,8 @@ def test_random_forms(boundary: str, data: st.DataObject) -> None:
     content_type = f"multipart/form-data; boundary={boundary}".encode()
     request = Request({"type": "http", "headers": [(b"content-type", content_type)]}, receive)
     with problem_or_success():
-        images = asyncio.run(read_batch(request, (), 5))
+        images = asyncio.run(read_batch(request, ("fit",), 5))
         assert 1 <= len(images) <= 5
-        assert all(isinstance(image.content, bytes) for image in images)
+        assert all(image.name == "files" and image.content in body for image in images)
+        intact = not damages and body.count(line) == len(parts + others) + 1
+        assert not intact or [image.content for image in images] == [content for _, content in parts]
