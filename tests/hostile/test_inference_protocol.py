@@ -80,6 +80,7 @@ def read(body: bytes, header_length: str | None) -> NDArray[Any] | None:
 @example({"inputs": [FP32 | {"data": [float("nan")] * 784}]}, b"", None)
 @example({"inputs": [FP32 | {"data": [float("inf")] * 784}]}, b"", None)
 @example({"inputs": [FP32 | {"data": [1.5] * 784}]}, b"", None)
+@example({"inputs": [FP32 | {"data": [3.5e38] * 784}]}, b"", None)
 @example({"inputs": [UINT8 | {"shape": [-1, 28, 28], "data": [256] * 784}]}, b"", None)
 @example({"inputs": [UINT8 | {"shape": [2**62, 28, 28], "data": [0] * 784}]}, b"", None)
 def test_random_requests(request: Any, binary: bytes, header_length: str | None) -> None:

@@ -123,8 +123,10 @@ def _from_json(tensor: schemas.RequestInput, data: bytes, dtype: type[np.generic
         while end < len(flat):
             start, end = end + 1, flat.find(b",", end + PIECE_BYTES)
             end = len(flat) if end < 0 else end
-            pieces.append(np.array(msgspec.json.decode(b"[%s]" % flat[start:end], type=kind), dtype))
-    except (OverflowError, msgspec.ValidationError):
+            numbers = msgspec.json.decode(b"[%s]" % flat[start:end], type=kind)
+            with np.errstate(over="raise"):
+                pieces.append(np.array(numbers, dtype))
+    except (FloatingPointError, OverflowError, msgspec.ValidationError):
         raise InvalidInference(RANGES[tensor.datatype]) from None
     return np.concatenate(pieces)
 

@@ -215,6 +215,7 @@ LENGTH = (
         (BOTH + b"abc", str(len(BOTH)), "The input has `data`, but 3 bytes follow the JSON. Send one of the two."),
         (NUMBER.replace(b"*", b"NaN, " * 783 + b"NaN"), None, INVALID + "JSON is malformed: invalid character"),
         (NUMBER.replace(b"*", b"1e400, " * 783 + b"1e400"), None, FP32_RANGE),
+        (NUMBER.replace(b"*", b"3.5e38, " * 783 + b"3.5e38"), None, FP32_RANGE),
     ],
 )
 def test_invalid_json_and_binary_data(client: httpx2.Client, body: bytes, length: str | None, error: str) -> None:
