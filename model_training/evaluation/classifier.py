@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +114,8 @@ def choose_threshold(parameters: Parameters, others: Images, unseen: Mapping[str
     """Return the lowest threshold at which few images of neither digit are confident, 0.5 to 1.
 
     These are at most `MAX_OTHERS` of the other digits, (n, 28, 28), and `MAX_HELD_OUT` of the held-out images, on
-    average over their kinds.
+    average over their kinds. The threshold is rounded up to three decimals, since at the confidence of an image the
+    result would depend on how BLAS rounds.
     """
     predict = Classifier(parameters, threshold=0.5).predict
     limits = (([others], MAX_OTHERS), (list(unseen.values()), MAX_HELD_OUT))
@@ -121,7 +123,7 @@ def choose_threshold(parameters: Parameters, others: Images, unseen: Mapping[str
         _lowest_threshold([predict(images).probabilities.max(axis=1) for images in kinds], share)
         for kinds, share in limits
     )
-    return min(1.0, max(thresholds))
+    return min(1.0, ceil(1000 * max(thresholds)) / 1000)
 
 
 def _lowest_threshold(kinds: list[Array], share: float) -> float:

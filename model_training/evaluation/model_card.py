@@ -155,7 +155,7 @@ up to {augmentation["shift"]:g} pixels, scaled by factors from {np.exp(-augmenta
 {np.exp(augmentation["scale"]):.2f}, sheared, bent, drawn with thinner and thicker pens and with fainter ink.
 
 The threshold is the lowest at which at most {MAX_OTHERS:.1%} of the validation images of other digits and
-{MAX_HELD_OUT:.0%} of the held-out images, on average over their kinds, are `confident`.
+{MAX_HELD_OUT:.0%} of the held-out images, on average over their kinds, are `confident`, rounded up to three decimals.
 
 ![Loss and validation errors over the epochs](history.png)
 

@@ -76,6 +76,7 @@ def test_threshold(others: int, unseen: tuple[int, int], confident: bool) -> Non
 
     kinds = {str(kind): images(bright, 100) for kind, bright in enumerate(unseen)}
     threshold = choose_threshold(PARAMETERS, images(others, 1000), kinds)
+    assert threshold == round(threshold, 3)
     assert Classifier(PARAMETERS, threshold).predict(images(1, 2)).confident.tolist() == [confident, False]
 
 
