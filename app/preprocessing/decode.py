@@ -126,7 +126,7 @@ def _read_plain_png(data: bytes) -> Grey | None:
     """Decode a PNG of 28 x 28 grey pixels in one chunk with OpenCV, in a fifth of Pillow's time.
 
     Return None for any other file, and if OpenCV refuses it; Pillow may read it. The checksum is compared first, since
-    OpenCV prints an error for corrupt data; one with the right checksum is printed.
+    OpenCV prints an error for corrupt data; it still does if the checksum is right.
     """
     if not data.startswith(_PLAIN_PNG):
         return None

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.api.v2.codec import read_inference
+from app.api.v2.codec import json_length, read_inference
 from tests.hostile import PLENTY, problem_or_success
 
 numbers = st.integers(-(2**70), 2**70) | st.floats() | st.sampled_from([0, 1, 28, 784, -1, 2**31, 2**63])
@@ -67,7 +67,7 @@ OFFSETS = st.sampled_from([0, 0, 0, 0, -1, 1, -4, 4])
 def read(body: bytes, header_length: str | None) -> NDArray[Any] | None:
     """Read a request to valid images, or to None and a problem."""
     with problem_or_success():
-        _, images = read_inference(body, header_length)
+        _, images = read_inference(body, json_length(body, header_length))
         assert len(images) >= 1
         assert (images.dtype.name, images.shape[1:]) in (("uint8", (28, 28)), ("float32", (784,)))
         assert images.dtype.name == "uint8" or ((images >= 0) & (images <= 1)).all()

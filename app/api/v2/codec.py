@@ -35,12 +35,11 @@ PIECE_BYTES = 64 * 1024
 _NUMBER = re.compile("[0-9]{1,12}")
 
 
-def read_inference(body: bytes, header_length: str | None) -> tuple[schemas.InferenceRequest, NDArray[Any]]:
+def read_inference(body: bytes, length: int) -> tuple[schemas.InferenceRequest, NDArray[Any]]:
     """Read a request and its images: uint8 (n, 28, 28), or float32 (n, 784) from 0 to 1. Raises InvalidInference.
 
-    The first `header_length` bytes of the body are JSON; without it, all are.
+    The first `length` bytes of the body are JSON.
     """
-    length = json_length(body, header_length)
     try:
         document, data = _without_data(body[:length])
         request = schemas.InferenceRequest.model_validate_json(document)
@@ -62,7 +61,7 @@ def read_inference(body: bytes, header_length: str | None) -> tuple[schemas.Infe
 
 
 def json_length(body: bytes, header_length: str | None) -> int:
-    """Return the number of bytes of JSON at the beginning of a body. Raises InvalidInference."""
+    """Return the number of bytes of JSON at the start of a body: all without the header. Raises InvalidInference."""
     if not body:
         raise InvalidInference("The body is empty. Send an inference request in JSON.")
     if header_length is None:

@@ -127,10 +127,9 @@ async def check_model(service: Service, request: Request) -> None:
 async def answer_inference(service: Service, request: Request) -> Response:
     """Classify the images of an inference request. Raises InvalidInference and `read_body`'s errors."""
     sent = await read_body(request)
-    header_length = request.headers.get(HEADER_LENGTH)
-    length = json_length(sent, header_length)
+    length = json_length(sent, request.headers.get(HEADER_LENGTH))
     size = length + (len(sent) - length) // BYTES_PER_JSON_BYTE
-    inference, images = await service.run(size, read_inference, sent, header_length)
+    inference, images = await service.run(size, read_inference, sent, length)
     predictions = await service.classify(images)
     body, json_size = await service.run(size, write_inference, inference, predictions, service.metadata)
     if json_size is None:
