@@ -116,11 +116,16 @@ class Server:
 
 
 @contextmanager
-def running(command: Sequence[str | Path], first: Load, cores: Sequence[int] = (SERVER_CORE,)) -> Iterator[Server]:
-    """Start a command on some cores, with a free port for PORT, and wait for its first response."""
+def running(
+    command: Sequence[str | Path], first: Load, cores: Sequence[int] = (SERVER_CORE,), checkout: Path = ROOT
+) -> Iterator[Server]:
+    """Start a command on some cores, with a free port for PORT, and wait for its first response.
+
+    The command imports `app` and `tests` from the checkout.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(checkout)}
     pinned = ["taskset", "-c", ",".join(map(str, cores)), *(str(part).replace("PORT", port) for part in command)]
     with tempfile.TemporaryDirectory() as empty, tempfile.TemporaryFile() as log:
         start = time.perf_counter()
