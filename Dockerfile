@@ -13,8 +13,7 @@ COPY --from=build /venv /venv
 COPY --from=build /srv/app /srv/app
 COPY --from=build /srv/weights /srv/weights
 WORKDIR /srv
-LABEL org.opencontainers.image.title="Three or Seven" \
-    org.opencontainers.image.version=1.0.0
+LABEL org.opencontainers.image.title="Three or Seven"
 USER 10001:10001
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -17,7 +17,7 @@ from app.classifier.network import Layer, Parameters
 from app.classifier.pixels import DIGITS, PIXELS
 
 DEFAULT_PATH = Path(__file__).resolve().parents[2] / "weights" / "three-or-seven.safetensors"
-"""Path of the default weights, beside the `app` package: in a checkout, a wheel and the Docker image."""
+"""Path of the default weights, beside the `app` package, in a checkout and in the Docker image."""
 
 FORMAT_VERSION = 1
 METADATA_KEY = "three-or-seven"
