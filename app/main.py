@@ -3,19 +3,17 @@
 import gc
 import sys
 
-import cv2
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
-from threadpoolctl import threadpool_limits
 
 from app import __version__
 from app.api.authentication import HEADER
-from app.api.fast_path import FastPath
-from app.api.openapi import HEADERS, REQUEST_ID_HEADER, Api
+from app.api.openapi import HEADER_LENGTH, HEADERS, REQUEST_ID_HEADER, Api
 from app.api.routes import health, model, pages, predict
+from app.api.routing import ProbeRoute
 from app.api.v2 import routes as v2
-from app.api.v2.codec import HEADER_LENGTH
+from app.api.v2.schemas import REQUEST_COMPONENTS
 from app.middleware.limits import Limits
 from app.middleware.observability import Observability
 from app.middleware.tracing import add_tracing
@@ -31,10 +29,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     Raises WeightsError if the weights cannot be used or fail the self-test.
     """
     settings = settings or Settings()
-    threadpool_limits(1)  # BLAS: the matrices are small
-    cv2.setNumThreads(1)  # the images are small
     service = Service(settings, load_tested(settings.weights))
-    app = add_tracing(add_middleware(FastPath(create_api(service), service), service))
+    app = add_tracing(add_middleware(create_api(service), service))
     gc.freeze()  # else a full garbage collection visits permanent objects, which takes 50 ms
     return app
 
@@ -42,6 +38,16 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
 def create_api(service: Service) -> FastAPI:
     """Build the FastAPI application: all routes and their OpenAPI schema."""
     api = Api(
+        REQUEST_COMPONENTS,
+        [
+            *predict.routes(service),
+            *v2.inference_routes(service),
+            *health.routes(service),
+            *v2.health_routes(service),
+            *model.routes(service),
+            *v2.metadata_routes(service),
+            *pages.routes(service),
+        ],
         title="Three or Seven",
         summary="Tells a handwritten 3 from a 7.",
         description=f"Model version: {service.metadata.version}.",
@@ -50,16 +56,22 @@ def create_api(service: Service) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         exception_handlers=HANDLERS | {Exception: problem_response},
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # see `app.middleware`
     )
-    for part in (predict, model, v2, health, pages):
-        api.include_router(part.router(service))
+    api.state.api_key = service.settings.api_key
     return api
 
 
-def add_middleware(app: ASGIApp, service: Service) -> ASGIApp:
-    """Wrap the application in the middleware, innermost first."""
+def add_middleware(api: FastAPI, service: Service) -> ASGIApp:
+    """Wrap the API in the middleware, innermost first.
+
+    FastAPI's own middleware stack is not used for it: an internal error would not get the headers of CORS.
+    """
     settings = service.settings
-    app = Limits(app, settings.max_body_bytes, settings.body_timeout_seconds, settings.max_in_flight)
+    probes = [route for route in api.routes if isinstance(route, ProbeRoute)]
+    app: ASGIApp = Limits(
+        api, settings.max_body_bytes, settings.body_timeout_seconds, settings.max_in_flight, exempt=probes
+    )
     if settings.cors_origins:
         app = CORSMiddleware(
             app,

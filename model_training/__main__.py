@@ -7,13 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Annotated
 
-import cv2
 import matplotlib as mpl
 import numpy as np
 import typer
 from matplotlib.figure import Figure
 from rich.progress import Progress
-from threadpoolctl import threadpool_limits
 
 from app.classifier import Classifier
 from app.classifier.pixels import DIGITS
@@ -257,10 +255,7 @@ def _load_mnist(folder: Path | None, mirrors: list[str]) -> Mnist:
 def main() -> None:
     """Run a command. Expected errors are printed without a traceback."""
     try:
-        # The matrices are too small for several threads, and the second core makes the next batch.
-        cv2.setNumThreads(1)
-        with threadpool_limits(1):
-            cli()
+        cli()
     except (DataError, WeightsError, OSError) as error:
         raise SystemExit(str(error)) from None
 

@@ -11,7 +11,6 @@ import numpy as np
 import pooch
 import pytest
 from PIL import Image
-from threadpoolctl import threadpool_limits
 
 from app.classifier import Classifier
 from app.classifier.weights import DEFAULT_PATH, load
@@ -35,11 +34,6 @@ def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
-
-
-def pytest_configure() -> None:
-    """Limit BLAS to one thread, since several test processes share the cores."""
-    threadpool_limits(1)
 
 
 @pytest.hookimpl(wrapper=True)

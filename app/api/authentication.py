@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 
-from fastapi import Depends, Request, Security, params
+from fastapi import Security, params
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import SecretStr
 from starlette.datastructures import Headers
@@ -28,12 +28,6 @@ def authorize(api_key: SecretStr | None, headers: Headers) -> None:
         raise Unauthorized("The API key is wrong. Send the service's key in X-API-Key or `Authorization: Bearer KEY`.")
 
 
-def guard(api_key: SecretStr | None) -> Sequence[params.Depends]:
-    """Return the dependencies of a route that requires the key; none if no key is set."""
-    if api_key is None:
-        return []
-
-    async def check(request: Request) -> None:
-        authorize(api_key, request.headers)
-
-    return [*(Security(scheme) for scheme in SCHEMES), Depends(check)]
+def described_key(api_key: SecretStr | None) -> Sequence[params.Depends]:
+    """Return the dependencies that describe the key in the OpenAPI schema. `GuardedRoute` checks it."""
+    return [] if api_key is None else [Security(scheme) for scheme in SCHEMES]

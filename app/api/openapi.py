@@ -1,6 +1,7 @@
 """The OpenAPI schema: its route, and descriptions of headers, errors and examples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -8,26 +9,33 @@ from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 from fastapi.openapi.constants import REF_TEMPLATE
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, Router
 from starlette.staticfiles import NotModifiedResponse
+from starlette.types import Receive, Scope, Send
 
-from app.api.v2.codec import HEADER_LENGTH
-from app.api.v2.schemas import InferenceError, InferenceRequest
+from app.api.advice import advised
+from app.api.routing import ImageRoute
 from app.classifier.pixels import PIXELS
 from app.errors import InternalError, Problem
 from app.preprocessing.decode import DigitImage, read_digit
-from app.problem_details import REQUEST_ID, ProblemDocument, ProblemResponse, is_inference_path, problem_document
+from app.problem_details import INFERENCE_FORM, PROBLEM_FORM, REQUEST_ID, error_form
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 """Descriptions of responses by status."""
 
+Components: TypeAlias = Mapping[str, Any]
+"""JSON schemas by name, to which the descriptions refer."""
+
 REQUEST_ID_HEADER = "X-Request-ID"
+HEADER_LENGTH = "Inference-Header-Content-Length"
+"""Header with the size of the JSON in bytes, if binary tensors follow the JSON."""
 
 SAMPLE = Path(__file__).parents[1] / "static" / "samples" / "7.png"
 """Image from which the examples are made."""
@@ -46,13 +54,31 @@ HEADERS = {
 }
 """Headers that the schema describes."""
 
-
-MODELS = (ProblemDocument, InferenceError, InferenceRequest)
-"""Models that no route declares, since FastAPI would validate them or describe them with another media type."""
+ERROR_DOCUMENTS: Components = {
+    form.document.__name__: TypeAdapter(form.document).json_schema() for form in (PROBLEM_FORM, INFERENCE_FORM)
+}
+"""The schemas of error documents. If a route declared them, FastAPI would describe them with another media type."""
 
 
 class Api(FastAPI):
-    """A FastAPI application with summaries from docstrings, and the request id in the description of each response."""
+    """A FastAPI application with summaries from docstrings, and the request id in the description of each response.
+
+    components: schemas of request bodies that FastAPI does not validate, by name.
+    """
+
+    def __init__(self, components: Components, routes: Sequence[BaseRoute], **options: Any) -> None:
+        self._components = {**ERROR_DOCUMENTS, **components}
+        super().__init__(routes=list(routes), **options)
+        self._images = Router(
+            [route for route in routes if isinstance(route, ImageRoute)],
+            redirect_slashes=False,
+            default=super().__call__,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Dispatch requests for image routes at once, all others through FastAPI's middleware and router."""
+        scope["app"] = self
+        await self._images(scope, receive, send)
 
     def setup(self) -> None:
         """Serve the schema compressed and with an ETag, in place of FastAPI's route."""
@@ -65,22 +91,43 @@ class Api(FastAPI):
         return NotModifiedResponse(response.headers) if unchanged else response
 
     def openapi(self) -> dict[str, Any]:
-        if self.openapi_schema:
-            return self.openapi_schema
-        schema = super().openapi()
-        _, models = models_json_schema([(model, "validation") for model in MODELS], ref_template=REF_TEMPLATE)
-        schema["components"]["schemas"] |= models["$defs"]
-        for operation in (operation for path in schema["paths"].values() for operation in path.values()):
-            summary, _, operation["description"] = operation["description"].partition("\n\n")
-            operation["summary"] = summary.rstrip(".")
-            for response in operation["responses"].values():
-                response.setdefault("headers", {})[REQUEST_ID_HEADER] = HEADERS[REQUEST_ID_HEADER]
+        """Return the schema, which is made at the first call."""
+        if not self.openapi_schema:
+            self.openapi_schema = self._describe()
+        return self.openapi_schema
+
+    def _describe(self) -> dict[str, Any]:
+        routes = [_without_head(route) for route in self.routes if isinstance(route, APIRoute)]
+        schema = get_openapi(
+            title=self.title, version=self.version, summary=self.summary, description=self.description, routes=routes
+        )
+        schema["components"]["schemas"].update(self._components)
+        for route in (route for route in routes if route.include_in_schema):
+            for operation in schema["paths"][route.path_format].values():
+                summary, _, operation["description"] = route.description.partition("\n\n")
+                operation["summary"] = summary.rstrip(".")
+                for status, response in operation["responses"].items():
+                    response.setdefault("headers", {})[REQUEST_ID_HEADER] = HEADERS[REQUEST_ID_HEADER]
+                    _restore_nulls(response, route.responses.get(int(status), {}))
         return schema
 
 
-def shown(answer: Any) -> dict[str, Any]:
+def _without_head(route: APIRoute) -> APIRoute:
+    """Copy a route, to describe it without HEAD, which HTTP defines for every path with GET."""
+    described = copy(route)
+    described.methods = (route.methods or set()) - {"HEAD"}
+    return described
+
+
+def _restore_nulls(response: dict[str, Any], declared: Mapping[str, Any]) -> None:
+    """Put the example of a response back. `get_openapi` leaves out fields that are null, but they are required."""
+    for media_type, content in declared.get("content", {}).items():
+        if "example" in content:
+            response["content"][media_type]["example"] = content["example"]
+
+
+def shown(document: Any) -> dict[str, Any]:
     """Make the description of a response from an example."""
-    document = answer.model_dump() if isinstance(answer, BaseModel) else answer
     return {"content": {"application/json": {"example": document}}}
 
 
@@ -92,16 +139,15 @@ def problem_responses(path: str, *problems: type[Problem]) -> Responses:
 
 
 def _refusal(path: str, kinds: Sequence[type[Problem]]) -> dict[str, Any]:
-    protocol = is_inference_path(path)
-    model, response = (InferenceError, JSONResponse) if protocol else (ProblemDocument, ProblemResponse)
-    examples = {}
-    for kind in kinds:
-        value = {"error": kind.example} if protocol else problem_document(kind(), path, REQUEST_ID).model_dump()
-        examples[kind.code] = {"summary": kind.title, "value": value}
+    form = error_form(path)
+    examples = {
+        kind.code: {"summary": kind.title, "value": form.make(advised(kind.documented()), path, REQUEST_ID)}
+        for kind in kinds
+    }
     return {
         "description": " · ".join(kind.title for kind in kinds),
         "headers": {name: HEADERS[name] for kind in kinds for name in kind.headers if name in HEADERS},
-        "content": {response.media_type: {"schema": reference(model), "examples": examples}},
+        "content": {form.media_type: {"schema": reference(form.document.__name__), "examples": examples}},
     }
 
 
@@ -111,6 +157,6 @@ def sample() -> DigitImage:
     return read_digit(SAMPLE.read_bytes(), max_pixels=PIXELS)
 
 
-def reference(model: type[BaseModel]) -> dict[str, str]:
-    """Refer to one of `MODELS`."""
-    return {"$ref": REF_TEMPLATE.format(model=model.__name__)}
+def reference(name: str) -> dict[str, str]:
+    """Refer to a component by its name."""
+    return {"$ref": REF_TEMPLATE.format(model=name)}

@@ -1,55 +1,48 @@
-"""The response documents."""
+"""The response documents. mypy checks the functions that fill them, and FastAPI describes them.
 
+They are dictionaries, since nothing has to be validated when they are made.
+"""
+
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+from typing_extensions import TypedDict  # Pydantic reads those of `typing` only from Python 3.12 on
 
-from app.classifier import Prediction, Predictions
+from app.classifier import Prediction
 from app.classifier.weights import Metadata, Weights
-from app.preprocessing.decode import DigitImage
+from app.preprocessing.decode import DigitImage, ImageInfo
 from app.problem_details import ProblemDocument
 
 PROBABILITY_DECIMALS = 6
 """Number of decimals of a probability. float32 has about seven; the last one is rounding error."""
 
 
-class CropInfo(BaseModel):
-    """Bounding box of the digit in the upright image, in pixels."""
-
-    x: int = Field(examples=[450])
-    y: int = Field(examples=[60])
-    width: int = Field(examples=[80])
-    height: int = Field(examples=[120])
-
-
-class ImageInfo(BaseModel):
-    """Properties of the upload and of its preprocessing."""
-
-    format: str = Field(description="PNG, JPEG, WEBP, BMP or GIF", examples=["PNG"])
-    width: int = Field(description="in pixels, as uploaded", examples=[28])
-    height: int = Field(description="in pixels, as uploaded", examples=[28])
-    inverted: bool = Field(description="whether the digit was darker than its background", examples=[False])
-    fitted: bool = Field(description="whether the digit was found, scaled and centred", examples=[False])
-    crop: CropInfo | None = Field(None, description="bounding box of the digit, if it was fitted", examples=[None])
-
-
-class ModelInfo(BaseModel):
+class ModelInfo(TypedDict):
     """Name and version of the model."""
 
-    name: str = Field(examples=["three-or-seven"])
-    version: str = Field(examples=["1.1.0"])
+    name: Annotated[str, Field(examples=["three-or-seven"])]
+    version: Annotated[str, Field(examples=["1.1.0"])]
 
 
-class PredictionFields(BaseModel):
+Probabilities = TypedDict("Probabilities", {"3": float, "7": float})
+
+
+class PredictionFields(TypedDict):
     """The prediction for one image."""
 
-    digit: int = Field(description="the likelier of 3 and 7", examples=[7])
-    probabilities: dict[str, float] = Field(description="0 to 1, by digit", examples=[{"3": 0.0004, "7": 0.9996}])
-    confident: bool = Field(
-        description="whether the probability reaches the model's threshold and `fit` found no second digit or letter",
-        examples=[True],
-    )
+    digit: Annotated[int, Field(description="the likelier of 3 and 7", examples=[7])]
+    probabilities: Annotated[
+        Probabilities, Field(description="0 to 1, by digit", examples=[{"3": 0.0004, "7": 0.9996}])
+    ]
+    confident: Annotated[
+        bool,
+        Field(
+            description="whether the probability reaches the model's threshold and `fit` found no second character",
+            examples=[True],
+        ),
+    ]
     image: ImageInfo
 
 
@@ -59,85 +52,86 @@ class PredictionResponse(PredictionFields):
     model: ModelInfo
 
 
-class BatchEntry(BaseModel):
+class BatchEntry(TypedDict):
     """The prediction for one image of a batch, or the problem with it."""
 
-    index: int = Field(description="position of the image in the form, from 0", examples=[0])
-    filename: str | None = Field(None, description="as sent in the form", examples=["seven.png"])
-    prediction: PredictionFields | None = None
-    problem: ProblemDocument | None = None
+    index: Annotated[int, Field(description="position of the image in the form, from 0", examples=[0])]
+    filename: Annotated[str | None, Field(description="as sent in the form", examples=["seven.png"])]
+    prediction: PredictionFields | None
+    problem: ProblemDocument | None
 
 
-class BatchResponse(BaseModel):
+class BatchResponse(TypedDict):
     """The predictions, in the order of the images. An invalid image does not affect the others."""
 
     predictions: list[BatchEntry]
     model: ModelInfo
 
 
-def prediction_response(prediction: Prediction, image: DigitImage, metadata: Metadata) -> dict[str, Any]:
-    """Make a `PredictionResponse` as a dictionary. Validation would take as long as the decoding of the image."""
-    return prediction_fields(prediction, image) | {"model": model_info(metadata)}
+class ModelCard(ModelInfo):
+    """The metadata of the weights file, with the metrics of `evaluate`."""
+
+    digits: Annotated[list[int], Field(examples=[[3, 7]])]
+    architecture: Annotated[
+        list[int], Field(description="units of each layer, inputs first", examples=[[784, 512, 256, 2]])
+    ]
+    parameters: Annotated[int, Field(description="number of weights and biases", examples=[533762])]
+    threshold: Annotated[float, Field(description="minimum probability of a `confident` prediction", examples=[0.8])]
+    sha256: Annotated[str, Field(description="SHA-256 of the weights file")]
+    training: Annotated[dict[str, Any], Field(description="settings and library versions of the training run")]
+    data: Annotated[dict[str, str], Field(description="SHA-256 of each uncompressed file of the training data")]
+    metrics: Annotated[dict[str, dict[str, Any]], Field(description="metrics on validation, test and held-out images")]
 
 
-def batch_response(
-    predictions: Predictions, images: list[DigitImage | ProblemDocument], names: list[str | None], metadata: Metadata
-) -> dict[str, Any]:
-    """Make a `BatchResponse` as a dictionary. `predictions` has one prediction for each valid image."""
-    remaining = predictions.each()
-    entries = []
-    for index, (image, name) in enumerate(zip(images, names, strict=True)):
-        problem = image.model_dump() if isinstance(image, ProblemDocument) else None
-        prediction = None if isinstance(image, ProblemDocument) else prediction_fields(next(remaining), image)
-        entries.append({"index": index, "filename": name, "prediction": prediction, "problem": problem})
-    return {"predictions": entries, "model": model_info(metadata)}
+class Health(TypedDict):
+    """The state of the service."""
+
+    status: Annotated[str, Field(examples=["ready"])]
 
 
-def prediction_fields(prediction: Prediction, image: DigitImage) -> dict[str, Any]:
-    """Make `PredictionFields` as a dictionary."""
+def prediction_fields(prediction: Prediction, image: DigitImage) -> PredictionFields:
+    """Describe the prediction for one image."""
     three, seven = prediction.probabilities
     return {
         "digit": prediction.digit,
         "probabilities": {"3": round(three, PROBABILITY_DECIMALS), "7": round(seven, PROBABILITY_DECIMALS)},
         "confident": prediction.confident and not image.ambiguous,
-        "image": {
-            "format": image.format,
-            "width": image.width,
-            "height": image.height,
-            "inverted": image.inverted,
-            "fitted": image.fitted,
-            "crop": image.crop and image.crop._asdict(),
-        },
+        "image": image.info,
     }
 
 
-def model_info(metadata: Metadata) -> dict[str, str]:
-    """Make a `ModelInfo` as a dictionary."""
+def prediction_response(prediction: Prediction, image: DigitImage, model: ModelInfo) -> PredictionResponse:
+    """Describe the prediction for one image, and the model."""
+    return {**prediction_fields(prediction, image), "model": model}
+
+
+def batch_response(
+    results: Sequence[tuple[DigitImage, Prediction] | ProblemDocument],
+    filenames: Sequence[str | None],
+    model: ModelInfo,
+) -> BatchResponse:
+    """Describe the results for the images of a batch: an image and its prediction, or a problem."""
+    entries: list[BatchEntry] = []
+    for index, (result, filename) in enumerate(zip(results, filenames, strict=True)):
+        entry: BatchEntry = {"index": index, "filename": filename, "prediction": None, "problem": None}
+        if isinstance(result, tuple):
+            image, prediction = result
+            entry["prediction"] = prediction_fields(prediction, image)
+        else:
+            entry["problem"] = result
+        entries.append(entry)
+    return {"predictions": entries, "model": model}
+
+
+def model_info(metadata: Metadata) -> ModelInfo:
+    """Describe the model of a weights file."""
     return {"name": metadata.name, "version": metadata.version}
 
 
-class ModelCard(ModelInfo):
-    """The metadata of the weights file, with the metrics of `evaluate`."""
-
-    digits: list[int] = Field(examples=[[3, 7]])
-    architecture: list[int] = Field(description="units of each layer, inputs first", examples=[[784, 512, 256, 2]])
-    parameters: int = Field(description="number of weights and biases", examples=[533762])
-    threshold: float = Field(description="minimum probability of a `confident` prediction", examples=[0.8])
-    sha256: str = Field(description="SHA-256 of the weights file")
-    training: dict[str, Any] = Field(description="settings and library versions of the training run")
-    data: dict[str, str] = Field(description="SHA-256 of each uncompressed file of the training data")
-    metrics: dict[str, dict[str, Any]] = Field(description="metrics on validation, test and held-out images")
-
-    @classmethod
-    def of(cls, weights: Weights) -> "ModelCard":
-        """Describe a weights file."""
-        fields = asdict(weights.metadata)
-        fields["training"].pop("history", None)
-        count = sum(array.size for layer in weights.parameters for array in layer)
-        return cls(**fields, parameters=count, sha256=weights.sha256)
-
-
-class Health(BaseModel):
-    """The state of the service."""
-
-    status: str = Field(examples=["ready"])
+def model_card(weights: Weights) -> ModelCard:
+    """Describe a weights file. The history of the training is left out."""
+    fields = asdict(weights.metadata)
+    del fields["format_version"]
+    fields["training"].pop("history", None)
+    count = sum(array.size for layer in weights.parameters for array in layer)
+    return cast(ModelCard, {**fields, "parameters": count, "sha256": weights.sha256})

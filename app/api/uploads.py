@@ -1,4 +1,8 @@
-"""Reading uploads: fields of a multipart form, or the request body itself."""
+"""Reading uploads: fields of a multipart form, or the request body itself.
+
+`request.form()` is not used. Starlette writes files of more than 1 MiB to a disk, which may be read-only, and its
+parser takes longer than the classification of the image.
+"""
 
 import re
 from collections.abc import Container
@@ -21,11 +25,6 @@ MAX_NAME_LENGTH = 40
 """Maximum number of characters of a field name in an error."""
 
 BINARY = {"type": "string", "format": "binary"}
-
-FORMATS = tuple(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif"))
-
-OTHER_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
-"""Content types that are not of images. The body may still be an image: curl sends the second type by default."""
 
 
 class Part(NamedTuple):
@@ -50,8 +49,7 @@ async def read_body(request: Request) -> bytes:
     """
     encoding = request.headers.get("content-encoding", "")
     if encoding.lower() not in ("", "identity"):
-        reason = "images are compressed already"
-        raise ContentEncoding(f"The Content-Encoding is {encoding}. Send the body without one: {reason}.")
+        raise ContentEncoding(encoding=encoding)
     chunks: list[bytes] = []
     while True:
         message = await request.receive()
@@ -76,11 +74,11 @@ async def read_upload(request: Request, query: Container[str]) -> bytes:
         return body
     parts = _parse_form(body, boundary, query, MAX_PARTS)
     if parts is None:
-        raise ImageMissing(f"The form has more than {MAX_PARTS} fields. {advice}.")
+        raise ImageMissing(fields=f"more than {MAX_PARTS} fields", advice=advice)
     images = [part.content for part in parts if part.name == FIELD]
     if len(images) != 1:
         several = f', or several to /predict/batch in fields "{BATCH_FIELD}"' if images else ""
-        raise ImageMissing(f"The form has {_fields(parts)}. {advice}{several}.")
+        raise ImageMissing(fields=_fields(parts), advice=advice + several)
     return images[0]
 
 
@@ -95,22 +93,23 @@ async def read_batch(request: Request, query: Container[str], max_batch: int) ->
         raise BatchTooLarge(f"The form has more than {max_batch + MAX_PARTS} fields. Send at most {max_batch} images.")
     uploads = [part for part in parts if part.name == BATCH_FIELD]
     if len(uploads) > max_batch:
-        raise BatchTooLarge(f"The form has more than {max_batch} images. Send them in several requests.")
+        raise BatchTooLarge(maximum=max_batch)
     if not uploads:
-        raise ImageMissing(f'The form has {_fields(parts)}. Send each image in a field "{BATCH_FIELD}".')
+        raise ImageMissing(fields=_fields(parts), advice=f'Send each image in a field "{BATCH_FIELD}"')
     return uploads
 
 
-def other_type(headers: Headers) -> str | None:
-    """Return the Content-Type if it is one of `OTHER_TYPES`, or else None."""
-    content_type, _ = parse_options_header(headers.get("content-type", ""))
-    return content_type if content_type in OTHER_TYPES else None
+def content_type(headers: Headers) -> str:
+    """Return the Content-Type in lower case, without its parameters."""
+    kind: str
+    kind, _ = parse_options_header(headers.get("content-type", ""))
+    return kind
 
 
 def _boundary(headers: Headers) -> str | None:
     """Return the boundary of a form, or None if the body is not a form."""
-    content_type, options = parse_options_header(headers.get("content-type", ""))
-    return options.get("boundary", "") if content_type == "multipart/form-data" else None
+    kind, options = parse_options_header(headers.get("content-type", ""))
+    return options.get("boundary", "") if kind == "multipart/form-data" else None
 
 
 def _parse_form(body: bytes, boundary: str, query: Container[str], maximum: int) -> list[Part] | None:

@@ -8,6 +8,9 @@ import numpy as np
 
 from app.classifier.network import Array, Parameters, forward
 
+DIGIT_COLORS = {3: "#d55e00", 7: "#0072b2"}
+"""Colours of the evidence for each digit, distinct to colour-blind people too (Okabe and Ito 2008)."""
+
 
 def attribution(parameters: Parameters, inputs: Array) -> Array:
     """Compute the contribution of each input to z_7 - z_3. Positive ones are evidence for 7, negative ones for 3.

@@ -1,5 +1,7 @@
 """The image format that training and serving share."""
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,11 +13,11 @@ PIXELS = IMAGE_SHAPE[0] * IMAGE_SHAPE[1]
 DIGITS = (3, 7)
 """The two classes, in the order of the network's outputs."""
 
-DIGIT_COLORS = {3: "#d55e00", 7: "#0072b2"}
-"""Colours of the digits in figures and explanations, distinct to colour-blind people too (Okabe and Ito 2008)."""
+Grey: TypeAlias = NDArray[np.uint8]
+"""Grey levels of an image or of several, from 0 (black) to 255 (white)."""
 
 
-def to_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def to_input(images: Grey) -> NDArray[np.float32]:
     """Convert images to inputs of the network.
 
     images: uint8 (n, 28, 28), light digits on a dark background, as in MNIST.

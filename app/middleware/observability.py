@@ -3,7 +3,6 @@
 import re
 import time
 from asyncio import CancelledError
-from logging import getLogger
 from random import randbytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,13 +28,14 @@ SECURITY_HEADERS = (
 POLICY = b"content-security-policy"
 """Header that pages set themselves. All other responses get the strictest policy."""
 
-logger = getLogger("uvicorn.error")
-
 
 class Observability:
-    """Outermost middleware. The id of a request is the client's X-Request-ID if that is valid, or else random.
+    """Gives each request an id, notes it, and adds headers to its response.
 
-    Exceptions of the inner layers are logged with the id, and raised again only if the response is incomplete.
+    The id is the client's X-Request-ID if that is valid, or else random.
+
+    FastAPI raises internal errors again after its response. They are raised to the server only if the response is
+    incomplete.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, access_log: bool) -> None:
@@ -75,7 +75,6 @@ class Observability:
             problem = Overloaded("The service is shutting down. Send the request again.")
             await refuse(problem, scope, receive, send_observed)
         except Exception:
-            logger.exception("Request %s failed", request_id)
             if not complete:  # so that the server closes the connection; the client would wait for the rest
                 raise
         finally:

@@ -2,25 +2,24 @@
 
 import re
 from io import BytesIO
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from zlib import crc32
 
 import cv2
 import numpy as np
 from PIL import Image
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
+from pydantic import Field
+from typing_extensions import TypedDict  # Pydantic reads those of `typing` only from Python 3.12 on
 
-from app.classifier.pixels import IMAGE_SHAPE, PIXELS
+from app.classifier.pixels import IMAGE_SHAPE, PIXELS, Grey
 from app.errors import ImageFormat, ImageMissing, ImageSize, ImageTooLarge, ImageUnreadable, Problem
+from app.formats import FORMATS, detect
 from app.preprocessing.fit import WORKING_SIDE
 from app.preprocessing.fit import fit as fit_digit
 from app.preprocessing.grey import reduced, to_grey, upright
-from app.preprocessing.polarity import Grey, Ink, light_on_dark
+from app.preprocessing.polarity import Ink, light_on_dark
 
 MAX_SCANS = 100
 """Maximum number of scans of a JPEG. Decoding one takes as long as a whole baseline JPEG; encoders write up to 12."""
@@ -34,15 +33,6 @@ MIN_FIT_SIDE = 8
 WEBP_MEMORY = 4
 """Memory per pixel of WebP relative to other formats. Its decoder holds copies of the image."""
 
-_SIGNATURES: dict[type[ImageFile], re.Pattern[bytes]] = {
-    PngImageFile: re.compile(rb"\x89PNG\r\n\x1a\n"),
-    JpegImageFile: re.compile(rb"\xff\xd8\xff"),
-    GifImageFile: re.compile(rb"GIF8[79]a"),
-    BmpImageFile: re.compile(rb"BM"),
-    WebPImageFile: re.compile(rb"(?s)RIFF.{4}WEBP"),
-}
-"""Signatures of the formats. Pillow's Image.open raises the same error for a corrupt PNG and an unknown format."""
-
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 """Pattern of a JPEG marker that begins a segment or ends the image."""
 
@@ -55,26 +45,45 @@ _PNG_END = bytes.fromhex("00000000 49454e44 ae426082")
 """Last chunk of a PNG."""
 
 
-class Crop(NamedTuple):
+class CropInfo(TypedDict):
     """Bounding box of the digit in the upright image, in pixels."""
 
-    x: int
-    y: int
-    width: int
-    height: int
+    x: Annotated[int, Field(examples=[450])]
+    y: Annotated[int, Field(examples=[60])]
+    width: Annotated[int, Field(examples=[80])]
+    height: Annotated[int, Field(examples=[120])]
+
+
+_FORMAT_CODES = ", ".join(str(each.decoder.format) for each in FORMATS)
+
+
+class ImageInfo(TypedDict):
+    """Properties of the upload and of its preprocessing."""
+
+    format: Annotated[str, Field(description=f"one of {_FORMAT_CODES}", examples=["PNG"])]
+    width: Annotated[int, Field(description="in pixels, as uploaded", examples=[28])]
+    height: Annotated[int, Field(description="in pixels, as uploaded", examples=[28])]
+    inverted: Annotated[bool, Field(description="whether the digit was darker than its background", examples=[False])]
+    fitted: Annotated[bool, Field(description="whether the digit was found, scaled and centred", examples=[False])]
+    crop: Annotated[CropInfo | None, Field(description="bounding box of the digit, if it was fitted", examples=[None])]
 
 
 class DigitImage(NamedTuple):
-    """An image for the network, and properties of the upload."""
+    """An image for the network, and what the response says about the upload."""
 
     pixels: Grey  # (28, 28), light digit on a dark background
-    format: str
-    width: int
-    height: int
-    inverted: bool  # whether the digit was dark
-    fitted: bool
+    info: ImageInfo
     ambiguous: bool = False  # whether `fit` left out another component of the digit's size, such as a second digit
-    crop: Crop | None = None
+
+
+class _Decoded(NamedTuple):
+    """A decoded upload. Unless it is to be fitted, its grey levels have the size of the upload."""
+
+    grey: Grey  # upright, with transparency flattened
+    format: str
+    width: int  # of the upload
+    height: int
+    turned: bool = False  # whether upright and uploaded image have width and height exchanged
 
 
 def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto") -> DigitImage:
@@ -85,44 +94,69 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto
     """
     if not data:
         raise ImageMissing("The file is empty. Send an image.")
-    if not fit and (grey := _read_plain_png(data)) is not None:
-        pixels, inverted = light_on_dark(grey, ink)
-        return DigitImage(pixels, "PNG", *IMAGE_SHAPE, inverted, fit)
-    plugin = next((plugin for plugin, signature in _SIGNATURES.items() if signature.match(data)), None)
-    if plugin is None:
+    if fit:
+        return _fitted(_decode(data, max_pixels, fit), ink)
+    grey, name, width, height, _ = _decode_plain_png(data) or _decode(data, max_pixels, fit)
+    pixels, inverted = light_on_dark(grey, ink)
+    return DigitImage(pixels, _info(name, width, height, inverted, None))
+
+
+def _fitted(upload: _Decoded, ink: Ink) -> DigitImage:
+    """Find the digit, and report its place in pixels of the upright upload."""
+    found = fit_digit(upload.grey, ink)
+    size = (upload.height, upload.width) if upload.turned else (upload.width, upload.height)
+    across, down = np.divide(size, upload.grey.shape[::-1])
+    x, y, width, height = found.box
+    crop: CropInfo = {
+        "x": round(x * across),
+        "y": round(y * down),
+        "width": round(width * across),
+        "height": round(height * down),
+    }
+    info = _info(upload.format, upload.width, upload.height, found.inverted, crop)
+    return DigitImage(found.pixels, info, found.ambiguous)
+
+
+def _info(name: str, width: int, height: int, inverted: bool, crop: CropInfo | None) -> ImageInfo:
+    return {
+        "format": name,
+        "width": width,
+        "height": height,
+        "inverted": inverted,
+        "fitted": crop is not None,
+        "crop": crop,
+    }
+
+
+def _decode(data: bytes, max_pixels: int, fit: bool) -> _Decoded:
+    """Decode a file with Pillow. An image to be fitted is reduced to about the size at which `fit` works."""
+    upload_format = detect(data)
+    if upload_format is None:
         raise ImageFormat
-    if plugin is JpegImageFile:
+    decoder = upload_format.decoder
+    if decoder is JpegImageFile:
         _check_segments(data)
-    if plugin is WebPImageFile:
+    if decoder is WebPImageFile:
         max_pixels = max(PIXELS, max_pixels // WEBP_MEMORY)
     try:
-        image = plugin(BytesIO(data))  # reads the header only
+        image = decoder(BytesIO(data))  # reads the header only
         width, height = image.size
         _check_size(width, height, max_pixels, fit)
         if fit and isinstance(image, JpegImageFile):
             image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # decodes at a reduced size
         image.load()
-        smaller = reduced(image) if fit else image
+        smaller = reduced(image, WORKING_SIDE) if fit else image
         turned = upright(smaller)
-        grey = to_grey(turned)
+        return _Decoded(to_grey(turned), image.format or "", width, height, turned.size != smaller.size)
     except Problem:
         raise
     except Image.DecompressionBombError:  # Pillow's own check of the canvas of WebP and GIF
         raise ImageTooLarge(f"The image is too large. Send at most {max_pixels:,} pixels.") from None
     except Exception as error:  # Pillow's decoders raise many types for corrupt data, with no common base
-        reason = f"The {plugin.format} image is truncated or corrupt"
-        raise ImageUnreadable(f"{reason}. Save it again and send all of it.") from error
-    name = image.format or ""
-    if not fit:
-        pixels, inverted = light_on_dark(grey, ink)
-        return DigitImage(pixels, name, width, height, inverted, fit)
-    found = fit_digit(grey, ink)
-    scales = np.divide((width, height) if turned.size == smaller.size else (height, width), turned.size)
-    crop = Crop(*(round(part * scale) for part, scale in zip(found.box, (*scales, *scales), strict=True)))
-    return DigitImage(found.pixels, name, width, height, found.inverted, fit, found.ambiguous, crop)
+        raise ImageUnreadable(name=decoder.format) from error
 
 
-def _read_plain_png(data: bytes) -> Grey | None:
+def _decode_plain_png(data: bytes) -> _Decoded | None:
     """Decode a PNG of 28 x 28 grey pixels in one chunk with OpenCV, in a fifth of Pillow's time.
 
     Return None for any other file, and if OpenCV refuses it; Pillow may read it. The checksum is compared first, since
@@ -135,18 +169,17 @@ def _read_plain_png(data: bytes) -> Grey | None:
     if data != plain or not chunk.startswith(b"IDAT"):
         return None
     grey: Grey | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)  # type: ignore[assignment]
-    return grey
+    return None if grey is None else _Decoded(grey, "PNG", *IMAGE_SHAPE)
 
 
 def _check_size(width: int, height: int, max_pixels: int, fit: bool) -> None:
     if width * height > max_pixels:
-        raise ImageTooLarge(f"The image has {width} x {height} pixels. Send at most {max_pixels:,} pixels.")
+        raise ImageTooLarge(width=width, height=height, maximum=max_pixels)
     if fit and min(width, height) < MIN_FIT_SIDE:
         least = f"{MIN_FIT_SIDE} x {MIN_FIT_SIDE}"
         raise ImageSize(f"The image has {width} x {height} pixels. To be fitted it needs at least {least}.")
     if not fit and (height, width) != IMAGE_SHAPE:
-        advice = "Send 28 x 28 pixels, or add ?fit=true to the URL to fit other sizes."
-        raise ImageSize(f"The image has {width} x {height} pixels. {advice}")
+        raise ImageSize(width=width, height=height)
 
 
 def _check_segments(data: bytes) -> None:

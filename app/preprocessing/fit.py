@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from app.classifier.pixels import IMAGE_SHAPE
+from app.classifier.pixels import IMAGE_SHAPE, Grey
 from app.errors import ImageBlank
-from app.preprocessing.polarity import BLANK, SMALL, Grey, Ink, foreground, full_level, resized
+from app.preprocessing.placement import DIGIT_SIDE, placement
+from app.preprocessing.polarity import BLANK, SMALL, Ink, foreground, full_level, resized
 
 WORKING_SIDE = 224  # longest side of the image in which the digit is looked for, in pixels
 INK = 0.3  # minimum level of a pixel of ink, relative to full ink
@@ -19,8 +20,8 @@ RECTANGULAR = 0.87  # minimum area of a sheet of paper, relative to its smallest
 NEAR = 0.1  # maximum gap between parts of a digit, relative to its length
 PART = 0.04  # minimum area of a part, relative to the largest one
 COMPARABLE = 0.5  # minimum length of a second digit, relative to the first
-DIGIT_SIDE, FINE = 20, 8  # longest side of MNIST's digits, in pixels; pixels of the canvas per pixel of MNIST
-THINNEST, THICKEST = 2.4, 3.6  # range of the stroke widths, in pixels of MNIST
+CANVAS_SCALE = 8  # pixels of the canvas per pixel of MNIST
+STROKE_WIDTHS = 2.4, 3.6  # range of the stroke widths, in pixels of MNIST
 
 
 class Fitted(NamedTuple):
@@ -104,14 +105,15 @@ def _enclosed(component: Grey) -> Any:
 
 def _rendered(levels: Any) -> Grey:
     """Scale ink, 0 to 1, into 20 x 20 pixels with strokes of MNIST's width, and centre it by mass in 28 x 28."""
-    side, frame = FINE * DIGIT_SIDE, FINE * IMAGE_SHAPE[0]
+    side, frame = CANVAS_SCALE * DIGIT_SIDE, CANVAS_SCALE * IMAGE_SHAPE[0]
     levels = np.pad(resized(levels, side), side // 8)
     levels = _with_strokes_of_mnist(np.clip(levels / levels.max(), 0, 1))
     x, y, *size = cv2.boundingRect((levels > INK).astype(np.uint8))
-    scale, mass = side / max(size), cv2.moments(levels)
+    mass = cv2.moments(levels)
     centre = np.divide((mass["m10"], mass["m01"]), mass["m00"]) - (x, y)
-    corner = np.clip(frame / 2 - scale * centre, 0, frame - scale * np.array(size)) - scale * np.array((x, y))
-    canvas = cv2.warpAffine(levels, np.column_stack([scale * np.eye(2), corner]), (frame, frame))
+    scale, corner = placement(size, centre, frame)
+    shift = corner - scale * np.array((x, y))
+    canvas = cv2.warpAffine(levels, np.column_stack([scale * np.eye(2), shift]), (frame, frame))
     pixels = cv2.resize(canvas, IMAGE_SHAPE, interpolation=cv2.INTER_AREA)
     return np.asarray((pixels * (255 / pixels.max())).round(), np.uint8)
 
@@ -121,7 +123,7 @@ def _with_strokes_of_mnist(levels: Any) -> Any:
     mask = (levels > 0.5).astype(np.uint8)
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     width = max(1, 4 * cv2.mean(inside, mask)[0] - 2)  # the mean distance is a quarter of the width
-    narrow, wide = ((width - FINE * pixels) / (2 - 2 * pixels / DIGIT_SIDE) for pixels in (THINNEST, THICKEST))
+    narrow, wide = ((width - CANVAS_SCALE * pixels) / (2 - 2 * pixels / DIGIT_SIDE) for pixels in STROKE_WIDTHS)
     if wide > 0.5 and 2 * width < min(cv2.boundingRect(mask)[2:]):  # wider ones have no bays
         return np.clip(inside - min(wide, inside.max() - 1), 0, 1)
     return levels if narrow > -0.5 else np.clip(1 - narrow - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5), 0, 1)

@@ -3,19 +3,18 @@
 import numpy as np
 from PIL import Image, ImageOps
 
-from app.preprocessing.fit import WORKING_SIDE
-from app.preprocessing.polarity import Grey
+from app.classifier.pixels import Grey
 
 BAND = 16
 """Number of rows of a reduced image that are computed at a time, which bounds the memory."""
 
 
-def reduced(image: Image.Image) -> Image.Image:
-    """Reduce a large image by a whole factor, to less than twice the size at which `fit` works.
+def reduced(image: Image.Image, side: int) -> Image.Image:
+    """Reduce a large image by a whole factor, so that its longest side has less than twice `side` pixels.
 
     This is done a band of rows at a time: a converted copy of the whole image would take up to 200 MB of memory.
     """
-    if (factor := max(image.size) // WORKING_SIDE) < 2:
+    if (factor := max(image.size) // side) < 2:
         return image
     across, down = (min(factor, side) for side in image.size)
     width, height = image.width // across, image.height // down

@@ -4,11 +4,10 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from app.classifier.pixels import Grey
 from app.errors import ImageBlank
 
-Grey = NDArray[np.uint8]
 Ink = Literal["auto", "dark", "light"]
 MIN_CONTRAST = 16  # minimum contrast of ink, whatever the noise
 MIN_CLEAN_CONTRAST = 5  # minimum contrast of ink without noise: a pen of 1 pixel on a canvas of 7,000 has 11
@@ -21,7 +20,7 @@ EXPLAINED = 0.96  # even light: minimum share of the variance that two levels ex
 MAX_INSIDE = 0.105  # even light: maximum mean distance of ink from its outline, relative to the image's side
 SMALL = 48  # maximum side of an image whose light is always taken as even, in pixels
 FULL_INK, GRAIN = 240, 3  # level of full ink in 28 x 28 pixels; grain of the paper, in median deviations
-BLANK = f"{ImageBlank.example} Crop the image if the digit is smaller than a thirtieth of the longer side."
+BLANK = f"{ImageBlank.template} Crop the image if the digit is smaller than a thirtieth of the longer side."
 EDGE = np.pad(np.zeros((20, 20), np.bool_), 4, constant_values=True)  # pixels of 28 x 28 that show the background
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from app.classifier.attribution import DIGIT_COLORS
 from app.classifier.network import Array, Parameters
-from app.classifier.pixels import DIGIT_COLORS, DIGITS, IMAGE_SHAPE
+from app.classifier.pixels import DIGITS, IMAGE_SHAPE
 from model_training.evaluation.classifier import OutlierFigures, reliability
 from model_training.evaluation.fit import KindFigures
 from model_training.images.mnist import Digits

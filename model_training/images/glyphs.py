@@ -13,8 +13,9 @@ import numpy as np
 from HersheyFonts import HersheyFonts
 from matplotlib.ft2font import FT2Font
 
-from app.classifier.pixels import IMAGE_SHAPE
-from model_training.images.strokes import SIDE, Image, Rng, Stroke, draw
+from app.classifier.pixels import IMAGE_SHAPE, Grey
+from app.preprocessing.placement import placement
+from model_training.images.strokes import Rng, Stroke, draw
 
 FONT_FOLDER = Path(mpl.get_data_path()) / "fonts" / "ttf"
 POINT_SIZE, RESOLUTION = 48, 72
@@ -42,7 +43,7 @@ CATEGORIES = frozenset({"Lu", "Ll", "Lt", "Lo", "Nd", "Nl", "Sm", "So", "Sc", "P
 """Unicode categories of visible characters that stand alone."""
 
 
-def printed(fonts: Iterable[str], characters: Iterable[int]) -> list[Image]:
+def printed(fonts: Iterable[str], characters: Iterable[int]) -> list[Grey]:
     """Render each character (a code point) of each font that has it, except look-alikes of 3 and 7."""
     images = []
     for font in fonts:
@@ -57,7 +58,7 @@ def printed(fonts: Iterable[str], characters: Iterable[int]) -> list[Image]:
     return images
 
 
-def penned(fonts: Iterable[str], rng: Rng, pens: int = 1, without: Iterable[str] = ()) -> list[Image]:
+def penned(fonts: Iterable[str], rng: Rng, pens: int = 1, without: Iterable[str] = ()) -> list[Grey]:
     """Draw each character of each Hershey font with several pens, except 3 and 7.
 
     Many Hershey fonts share characters. Those of the fonts `without` are left out.
@@ -82,12 +83,11 @@ def _key(lines: list[Stroke]) -> bytes:
     return bytes((points - points.min(axis=0)).astype(np.float32))
 
 
-def _placed(glyph: Image) -> Image:
+def _placed(glyph: Grey) -> Grey:
     """Scale a glyph to 20 pixels along its longest side, and centre it by mass."""
-    scale, canvas = SIDE / max(glyph.shape), np.array(IMAGE_SHAPE)
     mass = cv2.moments(glyph)
     centre = np.array([mass["m10"], mass["m01"]]) / max(mass["m00"], 1)
-    corner = np.clip(canvas / 2 - scale * (centre + 0.5), 0, canvas - scale * np.array(glyph.shape[::-1]))
+    scale, corner = placement(glyph.shape[::-1], centre + 0.5)
     shift = corner + (scale - 1) / 2  # OpenCV's coordinates are those of pixel centres
     soft = cv2.GaussianBlur(glyph, (0, 0), max(0.1, 0.4 / scale))  # against aliasing
     return np.asarray(cv2.warpAffine(soft, np.column_stack([scale * np.eye(2), shift]), IMAGE_SHAPE), np.uint8)

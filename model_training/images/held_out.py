@@ -5,12 +5,12 @@ They measure how the network answers what it has never seen. Kinds of outliers a
 
 import numpy as np
 
-from app.classifier.pixels import PIXELS
+from app.classifier.pixels import PIXELS, Grey
 from model_training.images import outliers
 from model_training.images.augmentation import Images
 from model_training.images.glyphs import ASCII, GREEK, penned, printed
 from model_training.images.shapes import Shape
-from model_training.images.strokes import Image, Rng, Stroke, arc, draw, rounded
+from model_training.images.strokes import Rng, Stroke, arc, draw, rounded
 
 FONTS = "cmss10", "cmtt10", "STIXGeneralBol", "DejaVuSerif-Italic"
 GREEK_FONTS = "DejaVuSans", "DejaVuSerif", "STIXGeneral"
@@ -35,7 +35,7 @@ def held_out() -> dict[str, Images]:
     }
 
 
-def _unseen(glyphs: list[Image]) -> Images:
+def _unseen(glyphs: list[Grey]) -> Images:
     """Leave out glyphs that are nearly equal to one in the training."""
     images, trained = (np.reshape(part, (-1, PIXELS)).astype(np.float32) for part in (glyphs, outliers.printed_pool()))
     squares = (images**2).sum(axis=1)[:, None] + (trained**2).sum(axis=1) - 2 * images @ trained.T
@@ -76,7 +76,7 @@ def _draw_many(shape: Shape, rng: Rng) -> Images:
     return np.array([_distorted(shape(rng), rng) for _ in range(DRAWN)])
 
 
-def _distorted(strokes: list[Stroke], rng: Rng) -> Image:
+def _distorted(strokes: list[Stroke], rng: Rng) -> Grey:
     angle, wobble = rng.normal(0, 0.1), rng.choice([0.01, 0.03])
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     moved = [(stroke + rng.normal(0, wobble, stroke.shape)) @ turn for stroke in strokes]

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.classifier.pixels import Grey
 from model_training.images.strokes import Rng
 
-Grey = NDArray[np.uint8]
 Levels = NDArray[np.float32]
 Rendering = Callable[[Grey, Rng], NDArray[np.uint8]]
 

@@ -6,33 +6,33 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.classifier.pixels import IMAGE_SHAPE
+from app.classifier.pixels import IMAGE_SHAPE, Grey
+from app.preprocessing.placement import DIGIT_SIDE
 
 Rng = np.random.Generator
-Image = NDArray[np.uint8]
-"""(28, 28), light on dark"""
 Stroke = NDArray[np.float64]
 """Points of a line: (k, 2), x to the right and y down, in any unit"""
 
-SIDE = 20
-"""Longest side of MNIST's digits, in pixels."""
-FINE = 2
+DRAWING_SCALE = 2
 """Pixels of the canvas per pixel of the image, along each axis."""
-THINNEST, THICKEST = 1.0, 3.5
+PEN_WIDTHS = 1.0, 3.5
 """Range of the pen's width, in pixels of the image."""
 BITS = 4
 """Number of fractional bits of OpenCV's fixed-point coordinates."""
 
 
-def draw(strokes: Sequence[Stroke], rng: Rng) -> Image:
-    """Draw strokes with a pen of random width; their bounding box is scaled to about 20 pixels and centred."""
-    width = round(FINE * rng.uniform(THINNEST, THICKEST))
+def draw(strokes: Sequence[Stroke], rng: Rng) -> Grey:
+    """Draw strokes, light on dark (28, 28), with a pen of random width.
+
+    Their bounding box is scaled to about 20 pixels and centred.
+    """
+    width = round(DRAWING_SCALE * rng.uniform(*PEN_WIDTHS))
     points = np.concatenate(strokes)
     start, end = points.min(axis=0), points.max(axis=0)
-    scale = (FINE * SIDE - width) / max(float((end - start).max()), 1e-6)
-    shift = FINE * np.array(IMAGE_SHAPE) / 2 - 0.5 - scale * (start + end) / 2
+    scale = (DRAWING_SCALE * DIGIT_SIDE - width) / max(float((end - start).max()), 1e-6)
+    shift = DRAWING_SCALE * np.array(IMAGE_SHAPE) / 2 - 0.5 - scale * (start + end) / 2
     lines = [np.rint((scale * stroke + shift) * 2**BITS).astype(np.int32) for stroke in strokes]
-    canvas = np.zeros([FINE * side for side in IMAGE_SHAPE], np.uint8)
+    canvas = np.zeros([DRAWING_SCALE * side for side in IMAGE_SHAPE], np.uint8)
     cv2.polylines(canvas, lines, False, 255, width, cv2.LINE_AA, shift=BITS)
     return np.asarray(cv2.resize(canvas, IMAGE_SHAPE, interpolation=cv2.INTER_AREA), np.uint8)
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from app.classifier.pixels import Grey
 from app.errors import ImageBlank
 from app.preprocessing.fit import fit
 from model_training.images.mnist import Digits
 from model_training.images.renderings import PENS
-from model_training.images.strokes import Image
 
 
-def uploaded(digits: Digits, count: int, rng: np.random.Generator) -> Iterator[tuple[Image, int]]:
+def uploaded(digits: Digits, count: int, rng: np.random.Generator) -> Iterator[tuple[Grey, int]]:
     """Yield `count` images and labels: random digits, each rendered as a random kind of picture and fitted.
 
     If `fit` finds nothing in a picture, the original image is yielded.

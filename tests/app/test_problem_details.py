@@ -5,7 +5,6 @@ import pytest
 from fastapi import HTTPException
 from starlette.testclient import TestClient
 
-from app.api.fast_path import FastPath
 from app.classifier.weights import DEFAULT_PATH, load
 from app.main import add_middleware, create_api
 from app.service import Service
@@ -43,7 +42,7 @@ def test_invalid_parameter_and_internal_error(caplog: pytest.LogCaptureFixture) 
     async def fail() -> None:
         raise RuntimeError("secret")
 
-    client = TestClient(add_middleware(FastPath(app, service), service))
+    client = TestClient(add_middleware(app, service))
     detail = "The query parameter number is 'x'. Input should be a valid integer, unable to parse string as an integer."
     assert_problem(client.get("/double?number=x"), 422, "validation", "A parameter is not valid", detail)
     assert_problem(client.get("/teapot"), 418, "i'm-a-teapot", "I'm a Teapot", "I am {short} and stout.")

@@ -2,19 +2,28 @@ import asyncio
 import threading
 from typing import Any
 
+import httpx2
 import pytest
 from PIL import Image
 
 from app.api.openapi import sample
 from app.classifier.weights import DEFAULT_PATH, load
+from app.main import add_middleware, create_api
 from app.service import INLINE_BYTES, Service
 from app.settings import Settings
-from tests.conftest import encode
+from tests.conftest import SEVEN, encode
 
 
-def test_fit_and_explanation_run_in_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    file = encode(Image.new("1", (3000, 3000)))
-    assert len(file) < INLINE_BYTES
+@pytest.mark.parametrize(
+    ("path", "content", "thread"),
+    [
+        ("/predict", SEVEN, "MainThread"),
+        ("/predict", SEVEN + bytes(INLINE_BYTES), "slow_0"),
+        ("/predict?fit=true", encode(Image.new("1", (3000, 3000))), "slow_0"),
+        ("/explain", SEVEN, "slow_0"),
+    ],
+)
+def test_long_work_runs_in_the_thread(monkeypatch: pytest.MonkeyPatch, path: str, content: bytes, thread: str) -> None:
     threads = set()
 
     def record(*_: Any) -> Any:
@@ -22,8 +31,12 @@ def test_fit_and_explanation_run_in_the_thread(monkeypatch: pytest.MonkeyPatch) 
         return sample()
 
     monkeypatch.setattr("app.service.read_digit", record)
-    monkeypatch.setattr("app.service.explain", record)
-    service = Service(Settings(), load(DEFAULT_PATH))
-    asyncio.run(service.read_all([file], fit=True))
-    asyncio.run(service.explain(sample(), colors=True))
-    assert threads == {"slow_0"}
+    service = Service(Settings(access_log=False), load(DEFAULT_PATH))
+    transport = httpx2.ASGITransport(add_middleware(create_api(service), service))
+
+    async def send() -> httpx2.Response:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://x") as client:
+            return await client.post(path, content=content)
+
+    assert asyncio.run(send()).status_code == 200
+    assert threads == {thread}

@@ -22,7 +22,7 @@ from PIL import Image
 from rich.console import Console
 
 from app.classifier.weights import DEFAULT_PATH, load
-from app.preprocessing.explanation import explain
+from app.explanation import explain
 from tests.benchmarks.growth import drawing
 from tests.benchmarks.load import DIGIT, PATIENCE, Load, Server, form, running, service, table
 from tests.benchmarks.serving import BARE, BINARY, FORM, PIXELS, PNG

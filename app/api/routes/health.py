@@ -1,19 +1,23 @@
 """`/livez`, `/readyz` and `/metrics`."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel
+from starlette.routing import BaseRoute
 
 from app.api.openapi import Responses, shown
+from app.api.routing import ProbeRoute
 from app.api.schemas import Health
 from app.service import Service
 
 METRIC = {"text/plain": {"example": 'predictions_total{confident="true",digit="7"} 42.0\n'}}
 
 
-def readiness(ready: BaseModel, draining: BaseModel) -> Responses:
-    """Describe the responses of a readiness route in the OpenAPI schema."""
-    stopping = {"model": type(draining), "description": "The service is shutting down"}
+def readiness(document: type[Any], ready: Mapping[str, Any], draining: Mapping[str, Any]) -> Responses:
+    """Describe the responses of a readiness route in the OpenAPI schema, with an example of each."""
+    stopping = {"model": document, "description": "The service is shutting down"}
     return {200: shown(ready), 503: stopping | shown(draining)}
 
 
@@ -27,20 +31,20 @@ def is_ready(request: Request, response: Response) -> bool:
     return not draining
 
 
-def router(service: Service) -> APIRouter:
+def routes(service: Service) -> list[BaseRoute]:
     """Make the routes for the state of the service. They need no API key."""
-    router = APIRouter(tags=["health"])
-    answers = readiness(Health(status="ready"), Health(status="draining"))
+    router = APIRouter(tags=["health"], route_class=ProbeRoute)
+    answers = readiness(Health, Health(status="ready"), Health(status="draining"))
 
     @router.get("/livez", responses={200: shown(Health(status="alive"))})
     async def livez() -> Health:
-        """Tell that the process is alive."""
+        """Report that the process is running."""
         return Health(status="alive")
 
     @router.get("/readyz", responses=answers)
     @router.get("/health", responses=answers, name="health")
     async def readyz(request: Request, response: Response) -> Health:
-        """Tell whether the service can predict: 503 while it is shutting down."""
+        """Report whether the service can predict: 503 while it is shutting down."""
         return Health(status="ready" if is_ready(request, response) else "draining")
 
     @router.get("/metrics", response_class=Response, responses={200: {"content": METRIC, "description": "Metrics"}})
@@ -48,4 +52,4 @@ def router(service: Service) -> APIRouter:
         """Return the metrics of all workers in Prometheus' text format."""
         return Response(service.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
-    return router
+    return router.routes

@@ -10,8 +10,11 @@ from markdown_it import MarkdownIt
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, HTMLResponse
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
+from app.api.advice import advised
+from app.api.routing import Route
 from app.errors import Problem
 from app.service import Service
 
@@ -36,9 +39,9 @@ ARTICLE = _policy(img="'self'")
 DOCS = _policy(script="'self'", style="'self' 'unsafe-inline'", img="'self' data: blob:", connect="'self'")
 
 
-def router(service: Service) -> APIRouter:
+def routes(service: Service) -> list[BaseRoute]:
     """Make the routes of the pages."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=Route)
     for path, directory in (("/static", STATIC), ("/swagger-ui", SWAGGER_UI)):
         router.mount(path, GZipMiddleware(StaticFiles(directory=directory), compresslevel=4))  # takes 2 ms for 64 kB
     folder = service.settings.weights.parent
@@ -78,7 +81,7 @@ def router(service: Service) -> APIRouter:
             raise HTTPException(404, f"There is no problem type {code!r}.")
         return HTMLResponse(problems[code], headers=ARTICLE)
 
-    return router
+    return router.routes
 
 
 def _card_html(path: Path, title: str) -> str | None:
@@ -93,7 +96,9 @@ def _card_html(path: Path, title: str) -> str | None:
 
 def _problem_html(kind: type[Problem]) -> str:
     text = f"HTTP status {kind.status}. The field `detail` says what was wrong and what to do, for example:"
-    return _article(kind.title, MarkdownIt().render(f"# {kind.title}\n\n{text}\n\n> {kind.example}"))
+    return _article(
+        kind.title, MarkdownIt().render(f"# {kind.title}\n\n{text}\n\n> {advised(kind.documented()).detail}")
+    )
 
 
 def _article(title: str, body: str) -> str:

@@ -1,59 +1,41 @@
 """`/predict`, `/predict/batch` and `/explain`."""
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import numpy as np
-from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field, model_validator
-from pydantic_core import PydanticCustomError, to_json
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter, Query
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from app import errors
-from app.api.authentication import guard
+from app.api.advice import advised
+from app.api.authentication import described_key
+from app.api.offload import in_thread
 from app.api.openapi import problem_responses, sample, shown
-from app.api.schemas import BatchResponse, PredictionResponse, batch_response, prediction_response
-from app.api.uploads import BATCH_FIELD, BINARY, FIELD, FORMATS, other_type, read_batch, read_upload, upload_body
-from app.classifier.pixels import IMAGE_SHAPE
+from app.api.options import ExplainOptions, Options
+from app.api.routing import ImageRoute
+from app.api.schemas import (
+    BatchResponse,
+    PredictionResponse,
+    batch_response,
+    model_info,
+    prediction_response,
+)
+from app.api.uploads import BATCH_FIELD, BINARY, FIELD, content_type, read_batch, read_upload, upload_body
 from app.errors import ImageFormat, Problem
-from app.preprocessing.decode import DigitImage
-from app.preprocessing.polarity import Ink
+from app.formats import FORMATS
 from app.problem_details import REQUEST_ID, problem_document
-from app.service import Service
-
-T = TypeVar("T")
+from app.service import INLINE_BYTES, Service
 
 UPLOAD_ERRORS = (*errors.ROUTE_ERRORS, *errors.BODY_ERRORS, errors.InvalidParameter, errors.ImageMissing)
 
 
-class Options(BaseModel):
-    """Query parameters. Unknown ones are refused."""
-
-    fit: bool = Field(False, description="find, scale and centre the digit in an image of any size, not only 28 x 28")
-    ink: Ink = Field("auto", description="whether the digit is darker or lighter than its background")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_names(cls, sent: dict[str, Any]) -> dict[str, Any]:
-        if unknown := sent.keys() - cls.model_fields.keys():
-            names = {"unknown": ", ".join(sorted(unknown)), "known": ", ".join(cls.model_fields)}
-            raise PydanticCustomError("unknown", "Unknown query parameter {unknown}. Send any of {known}", names)
-        return sent
-
-
-class ExplainOptions(Options):
-    """Query parameters of /explain."""
-
-    colors: bool = Field(True, description="`false` shows the network's input alone, without colours.")
-
-
-def router(service: Service) -> APIRouter:
+def routes(service: Service) -> list[BaseRoute]:
     """Make the routes of a service."""
-    router = APIRouter(tags=["predict"], dependencies=[*guard(service.settings.api_key), Depends(check_query)])
-    one_image = upload_body(FIELD, BINARY, *FORMATS)
+    key, model = described_key(service.settings.api_key), model_info(service.metadata)
+    router = APIRouter(tags=["predict"], dependencies=key, route_class=ImageRoute)
+    one_image = upload_body(FIELD, BINARY, *(each.media_type for each in FORMATS))
     several = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": service.settings.max_batch}
     example, batch = _examples(service)
 
@@ -66,10 +48,20 @@ def router(service: Service) -> APIRouter:
     async def predict(request: Request, options: Annotated[Options, Query()]) -> Response:
         """Tell whether an image is a 3 or a 7.
 
-        Send one image (PNG, JPEG, WebP, BMP or GIF), in the form field `file` or as the body itself.
+        Send one image, in the form field `file` or as the body itself.
         Dark digits on a light background and transparent backgrounds work too.
         """
-        return await answer_one(service, request, options.fit, options.ink)
+        upload = await read_upload(request, Options.model_fields)
+        arguments = (upload, options.fit, options.ink)
+        try:
+            if len(upload) <= INLINE_BYTES and not options.fit:
+                image = service.read(*arguments)
+            else:
+                image = await in_thread(service, request, service.read, *arguments)
+        except Problem as problem:
+            raise advised(problem, options.fit, content_type(request.headers)) from None
+        prediction = await service.classify_one(image)
+        return _json(prediction_response(prediction, image, model))
 
     @router.post(
         "/predict/batch",
@@ -82,7 +74,15 @@ def router(service: Service) -> APIRouter:
 
         Send each image in a form field `files`. The response has a prediction or a problem for each, in the same order.
         """
-        return await answer_batch(service, request, options.fit, options.ink)
+        uploads = await read_batch(request, Options.model_fields, service.settings.max_batch)
+        arguments = ([upload.content for upload in uploads], options.fit, options.ink)
+        results = await in_thread(service, request, service.read_and_classify, *arguments)
+        path, request_id = request.url.path, request.state.request_id
+        described = [
+            problem_document(advised(result, options.fit), path, request_id) if isinstance(result, Problem) else result
+            for result in results
+        ]
+        return _json(batch_response(described, [upload.filename for upload in uploads], model))
 
     @router.post(
         "/explain",
@@ -97,76 +97,27 @@ def router(service: Service) -> APIRouter:
         Send one image as to `/predict`. The response is the network's input, enlarged: orange pixels are evidence for
         3, blue ones for 7 (gradient x input).
         """
-        image = await _read_one(service, request, options.fit, options.ink, ExplainOptions)
-        return Response(await service.explain(image, options.colors), media_type="image/png")
+        upload = await read_upload(request, ExplainOptions.model_fields)
+        arguments = (upload, options.fit, options.ink, options.colors)
+        try:
+            picture = await in_thread(service, request, service.explain, *arguments)
+        except Problem as problem:
+            raise advised(problem, options.fit, content_type(request.headers)) from None
+        return Response(picture, media_type="image/png")
 
-    return router
-
-
-async def check_query(request: Request) -> None:
-    """Raise InvalidParameter if a query parameter is repeated. FastAPI would use the last value."""
-    for name in ExplainOptions.model_fields:
-        if (count := len(request.query_params.getlist(name))) > 1:
-            raise errors.InvalidParameter(f"The query parameter {name} is given {count} times. Send it once.")
+    return router.routes
 
 
-async def answer_one(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
-    """Classify the image of a request. Raises the same errors as `read_upload` and `Service.read`."""
-    image = await _read_one(service, request, fit, ink, Options)
-    prediction = await service.classify_one(image)
-    answer = prediction_response(prediction, image, service.metadata)
-    return Response(to_json(answer), media_type="application/json")
+def _json(document: Any) -> Response:
+    return Response(to_json(document), media_type="application/json")
 
 
-async def answer_batch(service: Service, request: Request, fit: bool, ink: Ink = "auto") -> Response:
-    """Classify the images of a request. Raises the same errors as `read_batch`."""
-    uploads = await read_batch(request, Options.model_fields, service.settings.max_batch)
-    reading = service.read_all([upload.content for upload in uploads], fit, ink)
-    read = await (_while_connected(request, reading) if fit else reading)
-    path, request_id = request.url.path, request.state.request_id
-    images = [problem_document(image, path, request_id) if isinstance(image, Problem) else image for image in read]
-    pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
-    predictions = await service.classify(np.array(pixels, np.uint8).reshape(len(pixels), *IMAGE_SHAPE))
-    filenames = [upload.filename for upload in uploads]
-    answer = batch_response(predictions, images, filenames, service.metadata)
-    return Response(to_json(answer), media_type="application/json")
-
-
-async def _read_one(service: Service, request: Request, fit: bool, ink: Ink, query: type[Options]) -> DigitImage:
-    """Read the image of a request. If the Content-Type is not an image type, the error lists the ways to upload one."""
-    upload = await read_upload(request, query.model_fields)
-    reading = service.read(upload, fit, ink)
-    try:
-        return await (_while_connected(request, reading) if fit else reading)
-    except ImageFormat:
-        if kind := other_type(request.headers):
-            way = f'in the field "{FIELD}" of a multipart form, or as the body'
-            raise ImageFormat(f"The body is {kind}. Send a PNG, JPEG, WebP, BMP or GIF {way}.") from None
-        raise
-
-
-async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Await work in the thread. Cancel it if the client disconnects, unless it has begun, so that others need not wait.
-
-    Raises HTTPException if the client disconnects, and what the work raises.
-    """
-    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(request.receive())
-    try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise HTTPException(400, "The client disconnected before the response.")
-        return task.result()
-    finally:
-        task.cancel()
-        gone.cancel()
-
-
-def _examples(service: Service) -> tuple[dict[str, Any], dict[str, Any]]:
+def _examples(service: Service) -> tuple[PredictionResponse, BatchResponse]:
     """Make example responses: for one image, and for a batch with a file that is not an image."""
-    predictions = service.classifier.predict(sample().pixels[None])
-    [prediction] = predictions.each()
+    model = model_info(service.metadata)
+    [prediction] = service.classifier.predict(sample().pixels[None]).each()
     problem = problem_document(ImageFormat(), "/predict/batch", REQUEST_ID)
     return (
-        prediction_response(prediction, sample(), service.metadata),
-        batch_response(predictions, [sample(), problem], ["seven.png", "notes.txt"], service.metadata),
+        prediction_response(prediction, sample(), model),
+        batch_response([(sample(), prediction), problem], ["seven.png", "notes.txt"], model),
     )

@@ -1,78 +1,106 @@
-"""The request and response documents of the Open Inference Protocol. Unknown fields of requests are ignored.
+"""The request and response documents of the Open Inference Protocol.
 
 https://github.com/kserve/open-inference-protocol
+
+msgspec checks requests against these classes while it parses them, and tells where a value is wrong. Unknown fields are
+ignored, and null is the same as a missing field. Responses are dictionaries, which FastAPI describes.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, ClassVar, NotRequired, TypeAlias
 
-import numpy as np
-from pydantic import BaseModel, Field
+import msgspec
+from msgspec import Meta, Struct
+from pydantic import Field
+from typing_extensions import TypedDict  # Pydantic reads those of `typing` only from Python 3.12 on
 
-from app.classifier.pixels import DIGITS, IMAGE_SHAPE, PIXELS
+from app.api.openapi import Components
+from app.classifier.pixels import IMAGE_SHAPE, PIXELS
 
 INPUT = "image"
-INPUT_KINDS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
-    "UINT8": (np.uint8, IMAGE_SHAPE),
-    "FP32": (np.float32, (PIXELS,)),
-}
-"""Datatypes of the input: for each, NumPy's type and the shape of one image."""
-
-OUTPUTS: dict[str, tuple[str, str, tuple[int, ...]]] = {
-    "probabilities": ("FP32", "<f4", (len(DIGITS),)),
-    "digit": ("INT64", "<i8", ()),
-    "confident": ("BOOL", "?", ()),
-}
-"""Outputs: for each, the protocol's datatype, NumPy's (little-endian in binary tensors) and the shape for one image."""
 
 MAX_IMAGES = 2**31 - 1
 """Maximum number of images in a shape. `max_body_bytes` allows far fewer."""
 
+GreyLevel: TypeAlias = Annotated[int, Meta(ge=0, le=255)]
+Level: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+DATA = Meta(description="nested or flat; absent from a binary tensor")
 
-class InputParameters(BaseModel):
+
+class InputKind(Struct):
+    """What an input's datatype means: NumPy's type, little-endian, and the shape of one image."""
+
+    datatype: str
+    dtype: str
+    image_shape: tuple[int, ...]
+
+
+class InputParameters(Struct):
     """Parameters of an input."""
 
-    binary_data_size: int | None = Field(None, ge=0, description="size of the binary tensor")
+    binary_data_size: Annotated[int, Meta(ge=0, description="size of the binary tensor")] | None = None
 
 
-class OutputParameters(BaseModel):
-    """Parameters of a requested output."""
-
-    binary_data: bool | None = Field(None, description="whether to return a binary tensor")
-
-
-class RequestParameters(BaseModel):
-    """Parameters of a request."""
-
-    binary_data_output: bool = Field(False, description="whether outputs are binary tensors by default")
-
-
-class RequestInput(BaseModel):
+class Tensor(Struct, tag_field="datatype", omit_defaults=True):
     """An input tensor."""
 
-    name: str = Field(examples=[INPUT])
-    shape: list[Annotated[int, Field(ge=-1, le=MAX_IMAGES)]] = Field(examples=[[1, *IMAGE_SHAPE]])
-    datatype: str = Field(description="UINT8 with the shape [n, 28, 28], or FP32 with [n, 784]", examples=["UINT8"])
+    name: Annotated[str, Meta(examples=[INPUT])]
+    shape: list[Annotated[int, Meta(ge=-1, le=MAX_IMAGES)]]
     parameters: InputParameters | None = None
-    data: list[Any] | None = Field(None, description="nested or flat; absent from a binary tensor")
 
 
-class RequestOutput(BaseModel):
+class Uint8Tensor(Tensor, tag="UINT8"):
+    """Images with levels from 0 to 255, in the shape [n, 28, 28]."""
+
+    kind: ClassVar[InputKind] = InputKind("UINT8", "u1", IMAGE_SHAPE)
+    data: Annotated[list[GreyLevel | list[GreyLevel | list[GreyLevel]]], DATA] | None = None
+
+
+class Fp32Tensor(Tensor, tag="FP32"):
+    """Images with levels from 0 to 1, in the shape [n, 784]."""
+
+    kind: ClassVar[InputKind] = InputKind("FP32", "<f4", (PIXELS,))
+    data: Annotated[list[Level | list[Level]], DATA] | None = None
+
+
+InputTensor: TypeAlias = Uint8Tensor | Fp32Tensor
+
+
+class OutputParameters(Struct):
+    """Parameters of a requested output."""
+
+    binary_data: Annotated[bool, Meta(description="whether to return a binary tensor")] | None = None
+
+
+class RequestedOutput(Struct):
     """A requested output."""
 
-    name: str = Field(examples=["digit"])
+    name: Annotated[str, Meta(examples=["digit"])]
     parameters: OutputParameters | None = None
 
 
-class InferenceRequest(BaseModel):
-    """Images to classify: light digits on a dark background, UINT8 from 0 to 255 or FP32 from 0 to 1."""
+class RequestParameters(Struct):
+    """Parameters of a request."""
 
-    id: str | None = Field(None, description="copied to the response")
+    binary_data_output: Annotated[bool, Meta(description="whether outputs are binary tensors by default")] = False
+
+
+class InferenceRequest(Struct, omit_defaults=True):
+    """Images to classify: light digits on a dark background."""
+
+    inputs: Annotated[list[InputTensor], Meta(max_length=1)]
+    outputs: Annotated[list[RequestedOutput], Meta(max_length=3, description="all, by default")] | None = None
     parameters: RequestParameters | None = None
-    inputs: list[RequestInput] = Field(max_length=1)
-    outputs: list[RequestOutput] | None = Field(None, max_length=len(OUTPUTS), description="all, by default")
+    id: Annotated[str, Meta(description="copied to the response")] | None = None
 
 
-class TensorMetadata(BaseModel):
+(REQUEST_SCHEMA,), _components = msgspec.json.schema_components(
+    [InferenceRequest], ref_template="#/components/schemas/{name}"
+)
+REQUEST_COMPONENTS: Components = _components
+"""The JSON schemas of requests, by the names of their classes."""
+
+
+class TensorMetadata(TypedDict):
     """Name, type and shape of a tensor; -1 stands for the number of images."""
 
     name: str
@@ -80,63 +108,91 @@ class TensorMetadata(BaseModel):
     shape: list[int]
 
 
-class ModelMetadata(BaseModel):
+class ModelMetadata(TypedDict):
     """Inputs and outputs of the model."""
 
     name: str
     versions: list[str]
-    platform: str = "numpy"
-    inputs: list[TensorMetadata] = [TensorMetadata(name=INPUT, datatype="UINT8", shape=[-1, *IMAGE_SHAPE])]
-    outputs: list[TensorMetadata] = [
-        TensorMetadata(name=name, datatype=datatype, shape=[-1, *shape])
-        for name, (datatype, _, shape) in OUTPUTS.items()
-    ]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
 
 
-class ServerMetadata(BaseModel):
+class ServerMetadata(TypedDict):
     """Name, version and extensions of the server."""
 
     name: str
     version: str
-    extensions: list[str] = ["binary_tensor_data"]
+    extensions: list[str]
 
 
-class Liveness(BaseModel):
+class Liveness(TypedDict):
     """Whether the server runs."""
 
     live: bool
 
 
-class Readiness(BaseModel):
+class Readiness(TypedDict):
     """Whether the server can predict."""
 
     ready: bool
 
 
-class ModelReadiness(BaseModel):
+class ModelReadiness(TypedDict):
     """Whether the model can predict."""
 
     name: str
     ready: bool
 
 
+class OutputSize(TypedDict):
+    """Parameters of a binary output tensor."""
+
+    binary_data_size: int
+
+
 class ResponseOutput(TensorMetadata):
     """An output tensor."""
 
-    data: list[float] | list[int] | list[bool] | None = Field(None, description="flat; absent from a binary tensor")
-    parameters: dict[str, int] | None = None
+    data: NotRequired[
+        Annotated[list[float] | list[int] | list[bool], Field(description="flat; absent from a binary tensor")]
+    ]
+    parameters: NotRequired[OutputSize]
 
 
-class InferenceResponse(BaseModel):
+class InferenceResponse(TypedDict):
     """The predictions, in the order of the images."""
 
     model_name: str
     model_version: str
     outputs: list[ResponseOutput]
-    id: str | None = None
+    id: NotRequired[str]
 
 
-class InferenceError(BaseModel):
-    """Description of an error."""
+class OutputKind(Struct):
+    """An output: its datatype in the protocol, NumPy's (little-endian), and the shape for one image."""
 
-    error: str
+    datatype: str
+    dtype: str
+    shape: tuple[int, ...] = ()
+
+
+OUTPUTS = {
+    "probabilities": OutputKind("FP32", "<f4", (2,)),
+    "digit": OutputKind("INT64", "<i8"),
+    "confident": OutputKind("BOOL", "?"),
+}
+"""The outputs, by name."""
+
+
+def model_metadata(name: str, version: str) -> ModelMetadata:
+    """Describe the inputs and outputs of the model."""
+    return {
+        "name": name,
+        "versions": [version],
+        "platform": "numpy",
+        "inputs": [{"name": INPUT, "datatype": "UINT8", "shape": [-1, *IMAGE_SHAPE]}],
+        "outputs": [
+            {"name": output, "datatype": kind.datatype, "shape": [-1, *kind.shape]} for output, kind in OUTPUTS.items()
+        ],
+    }

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from app.classifier import Classifier
+from app.classifier.pixels import Grey
 from app.errors import ImageBlank, ImageSize
 from app.preprocessing.decode import read_digit
 from app.preprocessing.fit import fit
@@ -17,7 +18,6 @@ from model_training.images.mnist import Digits
 from model_training.images.renderings import KINDS
 from tests.conftest import encode
 
-Grey = NDArray[np.uint8]
 COUNT = 40
 """Number of digits for each kind of picture."""
 
@@ -148,7 +148,7 @@ def test_pictures(
     assert (digits != some.labels).sum() <= 1
     assert confident.mean() > 0.9
     if picture is not red_on_green:  # neither colour is darker
-        assert {image.inverted for image in fitted} == {picture is not light_on_a_blackboard}
+        assert {image.info["inverted"] for image in fitted} == {picture is not light_on_a_blackboard}
 
 
 STROKES = {
@@ -191,7 +191,7 @@ def test_small_digit_on_a_large_page(digit: int, ink: int, side: int, width: int
     page = drawn(digit, (side, side * 7 // 5), 300, width, ink, (side // 2, side // 3))
     image = read_digit(encode(page), 10**7, fit=True)
     [prediction] = classifier.predict(image.pixels[None]).each()
-    assert (prediction.digit, prediction.confident, image.inverted) == (digit, True, ink == 0)
+    assert (prediction.digit, prediction.confident, image.info["inverted"]) == (digit, True, ink == 0)
 
 
 @pytest.mark.parametrize("digit", STROKES)
@@ -266,7 +266,7 @@ def test_exif_rotation(digits: Digits, kind: str) -> None:
     upload = encode(upright.transpose(Image.Transpose.ROTATE_90), kind, exif=ROTATED_RIGHT)
     rotated, plain = (read_digit(data, 10**7, fit=True) for data in (upload, encode(upright)))
     assert np.abs(rotated.pixels.astype(int) - plain.pixels).mean() < 4
-    assert (rotated.width, rotated.height) == (600, 800)
+    assert (rotated.info["width"], rotated.info["height"]) == (600, 800)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -284,7 +284,7 @@ def test_rendered_kinds(kind: str, classifier: Classifier, digits: Digits) -> No
 @pytest.mark.parametrize("side", [28, 280])
 def test_ink_overrides_the_polarity(ink: Ink, inverted: bool, side: int, digits: Digits) -> None:
     picture = Image.fromarray(255 - digits.images[0]).resize((side, side))
-    assert read_digit(encode(picture), 10**6, side != 28, ink).inverted is inverted
+    assert read_digit(encode(picture), 10**6, side != 28, ink).info["inverted"] is inverted
 
 
 def test_second_digit_is_ambiguous(digits: Digits) -> None:
@@ -304,10 +304,10 @@ def test_crop(factor: int) -> None:
     picture = drawn(7, (600 * factor, 400 * factor), 100 * factor, 4 * factor, corner=(200 * factor, 100 * factor))
     rotated = picture.transpose(Image.Transpose.ROTATE_90)
     for data in (encode(picture), encode(rotated, "JPEG", exif=ROTATED_RIGHT)):
-        crop = read_digit(data, 10**8, fit=True).crop
+        crop = read_digit(data, 10**8, fit=True).info["crop"]
         assert crop is not None
-        assert np.array(crop) / factor == pytest.approx([220, 113, 62, 78], abs=4)
-    assert read_digit(encode(Image.fromarray(np.eye(28, dtype=np.uint8) * 255)), 10**6).crop is None
+        assert np.array(list(crop.values())) / factor == pytest.approx([220, 113, 62, 78], abs=4)
+    assert read_digit(encode(Image.fromarray(np.eye(28, dtype=np.uint8) * 255)), 10**6).info["crop"] is None
 
 
 @pytest.mark.parametrize("factor", [1, 5, 40])
@@ -315,9 +315,9 @@ def test_crop_is_the_bounding_box_of_the_ink(factor: int, some: Digits) -> None:
     exact = 0
     for ink in some.images > 127:
         picture = np.kron(ink, np.full((factor, factor), 255, np.uint8))
-        crop = read_digit(encode(Image.fromarray(picture)), 10**7, fit=True).crop
+        crop = read_digit(encode(Image.fromarray(picture)), 10**7, fit=True).info["crop"]
         (y, x), (bottom, end) = (each * factor for each in (np.argwhere(ink).min(0), np.argwhere(ink).max(0) + 1))
-        exact += crop == (x, y, end - x, bottom - y)
+        exact += crop == {"x": x, "y": y, "width": end - x, "height": bottom - y}
     assert exact >= COUNT - 1  # a part of a digit may be left out
 
 
@@ -371,7 +371,7 @@ def test_tight_crop_of_a_thick_seven(width: int, light: bool, mark: bool, classi
     cropped = picture.crop(picture.getbbox())
     image = read_digit(encode(cropped if light else ImageOps.invert(cropped)), 10**6, fit=True)
     digits, _, confident = classifier.predict(image.pixels[None])
-    assert image.inverted is not light
+    assert image.info["inverted"] is not light
     assert digits[0] == 7
     assert confident[0]
 

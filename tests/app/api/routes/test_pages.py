@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
+from app.api.advice import advised
 from app.classifier.weights import DEFAULT_PATH
 from app.errors import Problem
 from app.main import create_app
@@ -43,7 +44,7 @@ def test_problem_pages(client: httpx2.Client) -> None:
         page = html.unescape(response.text.replace("<code>", "`").replace("</code>", "`"))
         assert f"<h1>{kind.title}</h1>" in page
         assert f"HTTP status {kind.status}." in page
-        assert kind.example in page
+        assert advised(kind.documented()).detail in page
     detail = "There is no problem type 'none'."
     assert_problem(client.get("/problems/none"), 404, "not-found", "Not Found", detail)
 

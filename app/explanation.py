@@ -3,12 +3,11 @@
 from io import BytesIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
-from app.classifier.attribution import attribution
+from app.classifier.attribution import DIGIT_COLORS, attribution
 from app.classifier.network import Parameters
-from app.classifier.pixels import DIGIT_COLORS, DIGITS, IMAGE_SHAPE, to_input
+from app.classifier.pixels import DIGITS, IMAGE_SHAPE, Grey, to_input
 
 SCALE = 10
 """Side of each input pixel in the drawing, in pixels."""
@@ -16,7 +15,7 @@ SCALE = 10
 _COLORS = np.array([ImageColor.getrgb(DIGIT_COLORS[digit]) for digit in DIGITS], np.float32)
 
 
-def explain(parameters: Parameters, pixels: NDArray[np.uint8], colors: bool = True) -> bytes:
+def explain(parameters: Parameters, pixels: Grey, colors: bool = True) -> bytes:
     """Draw the network's input, uint8 (28, 28), as a PNG of 280 x 280 pixels.
 
     Pixels without evidence are white. The stronger the evidence of a pixel for a digit, the stronger that digit's
