@@ -4,35 +4,29 @@ import os
 import signal
 import socket
 import sys
-from argparse import SUPPRESS, ArgumentParser
+from argparse import ArgumentParser
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import CliApp, CliSettingsSource
 
 from app import __version__
-from app.classifier.weights import DEFAULT_PATH, WeightsError
+from app.classifier.weights import WeightsError
 from app.server.run import run
 from app.settings import PREFIX, Settings
-
-METAVARS = {"host": "HOST", "weights": "FILE", "api_key": "KEY", "cors_origins": "URL,URL", "access_log": "true|false"}
-"""Placeholders in the help, for settings that are neither numbers nor choices."""
 
 SIGHUP_IGNORED = "SIGHUP is ignored: it reloads the weights only with two or more workers; see --workers."
 
 
 def main() -> None:
     """Serve until SIGTERM (exit code 0) or SIGINT (130 with one process), then finish the requests in flight."""
-    options = vars(_parser().parse_args())
+    settings = _read_settings()
     # uvicorn raises the signal again after its shutdown; by default that would end the process with an error.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if hasattr(signal, "SIGHUP"):  # not on Windows; with several workers the supervisor handles it
         signal.signal(signal.SIGHUP, lambda *_: print(SIGHUP_IGNORED, file=sys.stderr))  # noqa: T201
-    try:
-        settings = Settings(**options)
-    except ValidationError as error:
-        sys.exit("\n".join(_explanation(options, each) for each in error.errors()))
     _check_address(settings.host, settings.port)
     try:
         run(settings)
@@ -42,27 +36,19 @@ def main() -> None:
         sys.exit(128 + signal.SIGINT)
 
 
-def _parser() -> ArgumentParser:
-    """Make the parser of the command line, whose values `Settings` validates."""
-    text = Settings.__doc__
-    parser = ArgumentParser("three-or-seven", description=text, argument_default=SUPPRESS, allow_abbrev=False)
+def _read_settings() -> Settings:
+    """Read the settings from the command line and the environment. Exit with an error message if one is invalid."""
+    parser = ArgumentParser("three-or-seven", description=Settings.__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=__version__, help="print the version and exit")
-    names = {"None": "none", "[]": "none", "True": "true", str(DEFAULT_PATH): f"weights/{DEFAULT_PATH.name}"}
-    for name, field in Settings.model_fields.items():
-        option = name.replace("_", "-")
-        default = names.get(str(field.default), field.default)
-        text = f"{field.description} (default: {default})"
-        number = "SECONDS" if name.endswith("_seconds") else "NUMBER"
-        metavar = METAVARS.get(name) or "|".join(get_args(field.annotation)) or number
-        flag: dict[str, Any] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
-        parser.add_argument(f"--{option}", dest=name, metavar=metavar, help=text, **flag)
-        if flag:
-            text = f"same as --{option} false"
-            parser.add_argument(f"--no-{option}", dest=name, action="store_const", const="false", help=text)
-    return parser
+    source: CliSettingsSource[Any] = CliSettingsSource(Settings, root_parser=parser)  # adds an option for each setting
+    try:
+        return CliApp.run(Settings, cli_settings_source=source)
+    except ValidationError as error:
+        options = vars(parser.parse_args())
+        sys.exit("\n".join(_explanation(options, each) for each in error.errors()))
 
 
-def _explanation(options: Mapping[str, str], error: ErrorDetails) -> str:
+def _explanation(options: Mapping[str, Any], error: ErrorDetails) -> str:
     """Describe an invalid setting: where it was set, its value and the reason."""
     name = str(error["loc"][0])
     option, variable = f"option --{name.replace('_', '-')}", f"environment variable {PREFIX}{name.upper()}"

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from typing_extensions import TypeAliasType
 
 from app.classifier.weights import DEFAULT_PATH
 
@@ -21,40 +22,53 @@ ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s*A-Z]+")
 """Pattern of a browser's `Origin` header: scheme, host and port, in lower case; or * for all origins."""
 
 
+# Types whose names are the placeholders in the help of the command line.
+HOST = TypeAliasType("HOST", str)
+NUMBER = TypeAliasType("NUMBER", int)
+SECONDS = TypeAliasType("SECONDS", float)
+WHOLE_SECONDS = TypeAliasType("WHOLE_SECONDS", int)
+FILE = TypeAliasType("FILE", Path)
+KEY = TypeAliasType("KEY", SecretStr | None)
+URLS = TypeAliasType("URLS", list[str])
+
+
 class Settings(BaseSettings):
     """Tell a handwritten 3 from a 7 over HTTP. Environment variables set options too: THREE_OR_SEVEN_PORT=80."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, cli_kebab_case=True, cli_implicit_flags=True, cli_parse_none_str="not set"
+    )
 
-    host: str = Field("127.0.0.1", min_length=1, description="address to listen on; 0.0.0.0 listens on all interfaces")
-    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 chooses a free one")
-    workers: int = Field(1, ge=1, description="number of processes; use at most one for each core")
+    host: HOST = Field("127.0.0.1", min_length=1, description="address to listen on; 0.0.0.0 listens on all interfaces")
+    port: NUMBER = Field(8000, ge=0, le=65535, description="port to listen on; 0 chooses a free one")
+    workers: NUMBER = Field(1, ge=1, description="number of processes; use at most one for each core")
     http: Literal["h11", "httptools"] = Field(
         "h11", description="HTTP/1.1 parser: h11 limits request headers; httptools is faster, for use behind a proxy"
     )
-    weights: Path = Field(DEFAULT_PATH, description="weights file")
-    max_body_bytes: int = Field(12 * 1024 * 1024, ge=1024, description="maximum size of a request body")
-    max_image_pixels: int = Field(50_000_000, ge=784, description="maximum width times height of an image")
-    max_batch: int = Field(64, ge=1, description="maximum number of images in a request to /predict/batch")
-    max_in_flight: int = Field(100, ge=1, description="maximum number of requests in flight in a worker")
-    header_timeout_seconds: float = Field(
+    weights: FILE = Field(DEFAULT_PATH, description="weights file")
+    max_body_bytes: NUMBER = Field(12 * 1024 * 1024, ge=1024, description="maximum size of a request body")
+    max_image_pixels: NUMBER = Field(50_000_000, ge=784, description="maximum width times height of an image")
+    max_batch: NUMBER = Field(64, ge=1, description="maximum number of images in a request to /predict/batch")
+    max_in_flight: NUMBER = Field(100, ge=1, description="maximum number of requests in flight in a worker")
+    header_timeout_seconds: SECONDS = Field(
         10,
         gt=0,
         description="time after which a connection without a request in progress is closed; with httptools only after"
         " a response",
     )
-    body_timeout_seconds: float = Field(30, gt=0, description="maximum time in which a request body must arrive")
-    drain_seconds: float = Field(
+    body_timeout_seconds: SECONDS = Field(30, gt=0, description="maximum time in which a request body must arrive")
+    drain_seconds: SECONDS = Field(
         1, ge=0, description="time for which the service answers after SIGTERM, until load balancers notice"
     )
-    graceful_shutdown_seconds: int = Field(
+    graceful_shutdown_seconds: WHOLE_SECONDS = Field(
         7, ge=0, description="maximum time for requests in flight after the drain; `docker stop` waits for 10 s in all"
     )
-    api_key: SecretStr | None = Field(
+    api_key: KEY = Field(
         None, description="key that clients must send; prefer the environment, as command lines are visible to others"
     )
-    cors_origins: Annotated[list[str], NoDecode] = Field(
-        [], description="origins of web pages that may call the service, such as https://example.org"
+    cors_origins: Annotated[URLS, NoDecode] = Field(
+        [],
+        description="origins of web pages that may call the service, separated by commas: https://a.example,https://b.example",
     )
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "info", description="minimum level of log messages on stderr"

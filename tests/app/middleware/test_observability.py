@@ -95,8 +95,8 @@ def test_access_log() -> None:
     assert refused["status"] == 413
     assert [(line["path"], line["status"]) for line in escaped] == [(unquote(path), 404) for path in paths]
     assert all(line.isascii() for line in server.log)
-    for options in (("--no-access-log",), ("--access-log", "false")):
-        with serve(*options) as server:
+    for options, variables in ((["--no-access-log"], {}), ([], {"THREE_OR_SEVEN_ACCESS_LOG": "false"})):
+        with serve(*options, environment=variables) as server:
             assert httpx2.get(f"{server.url}/livez").status_code == 200
         assert not access_log(server)
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from app import __version__
-from app.classifier.weights import ADVICE
+from app.classifier.weights import ADVICE, DEFAULT_PATH
 from tests.conftest import SEVEN
 from tests.serving import serve, until
 
@@ -49,7 +49,7 @@ UNKNOWN = {"THREE_OR_SEVEN_PROT": "80", "three_or_seven_api_kye": "s3cret", "THR
             (["--cors-origins", f"http://a.example,{origin}"], {}, NO_ORIGIN.format(origin))
             for origin in ("b.example", "https://*.example", "https://B.example")
         ),
-        (["--access-log", "no!"], {}, f"The option --access-log {NO_BOOLEAN}"),
+        ([], {"THREE_OR_SEVEN_ACCESS_LOG": "no!"}, f"The environment variable THREE_OR_SEVEN_ACCESS_LOG {NO_BOOLEAN}"),
         (["--port", "abc"], UNKNOWN, f"{WARNINGS}The option --port {NO_INTEGER}"),
     ],
 )
@@ -115,11 +115,11 @@ def test_entry_points(tmp_path: Path, program: tuple[str, ...], workers: int) ->
 
 def test_help_version_and_unknown_option() -> None:
     text = " ".join(run("--help", COLUMNS="200").stdout.split())
-    for option in ("--host HOST", "--cors-origins URL,URL", "--http h11|httptools", "--access-log [true|false]"):
+    for option in ("--host HOST", "--cors-origins URLS", "--http {h11,httptools}", "--access-log, --no-access-log"):
         assert option in text
-    assert "(default: weights/three-or-seven.safetensors)" in text
-    assert text.count("(default: none)") == 2
-    assert not re.search(r"SecretStr|null|None|list\[|True", text)
+    assert f"(default: {DEFAULT_PATH})" in text
+    assert "(default: not set)" in text
+    assert not re.search(r"SecretStr|null|None|list\[|Path\b", text)
     assert run("--version").stdout == f"{__version__}\n"
     unknown = run("--prot", "80")
     assert unknown.returncode == 2
