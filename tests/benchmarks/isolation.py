@@ -12,26 +12,25 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from app.api.v2.codec import MAX_JSON_BYTES
 from tests.benchmarks.growth import drawing
 from tests.benchmarks.load import running, service, table
 from tests.benchmarks.serving import BARE, INFER, PIXELS
 
 PAUSE_SECONDS = 0.01
-BODY_BYTES = 12 * 1024 * 1024
-"""Maximum size of a request body by default."""
 
 
 def tensor() -> bytes:
     """Make a JSON tensor of nearly the maximum size."""
     pixels = b",".join(b"%d" % level for level in PIXELS.ravel())
-    count = BODY_BYTES // (len(pixels) + 1) - 1
+    count = MAX_JSON_BYTES // (len(pixels) + 1) - 1
     head = b'{"inputs": [{"name": "image", "datatype": "UINT8", "shape": [%d, 28, 28], "data": [' % count
     return head + b",".join([pixels] * count) + b"]}]}"
 
 
 NEIGHBOURS: Mapping[str, tuple[str, bytes, str] | None] = {
     "nothing": None,
-    "JSON tensors of 12 MB": (INFER, tensor(), "application/json"),
+    "JSON tensors of 2 MiB": (INFER, tensor(), "application/json"),
     "PNGs of 49 megapixels": ("/predict?fit=true", drawing("PNG", 7000), "image/png"),
 }
 

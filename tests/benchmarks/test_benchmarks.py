@@ -21,7 +21,7 @@ import pytest
             ["--here", "--turns", "1", "--seconds", "1", "--connections", "4"],
             ["the limit", "bare body", "form", "batch of 64", "binary tensor of 64", "plain FastAPI"],
         ),
-        ("isolation", ["--seconds", "1"], ["JSON tensors of 12 MB", "PNGs of 49 megapixels"]),
+        ("isolation", ["--seconds", "1"], ["JSON tensors of 2 MiB", "PNGs of 49 megapixels"]),
         ("growth", ["--turns", "1", "--seconds", "1"], ["workers", "images in a batch", "pixels"]),
         ("soak", ["--seconds", "10", "--overload-seconds", "5"], ["too large", "leaving", "Overload"]),
     ],
