@@ -13,6 +13,7 @@ import pytest
 
 from app.classifier.weights import DEFAULT_PATH, load
 from app.errors import Problem
+from app.formats import FORMATS
 from app.problem_details import REQUEST_ID
 from app.settings import Settings
 from tests.conftest import ROOT
@@ -97,6 +98,11 @@ def test_every_problem_is_documented() -> None:
         for status, code in zip(cycle(statuses.split(", ")), re.findall(r"`(\S+)`", codes), strict=False)
     }
     assert documented == {(problem.status, problem.code) for problem in Problem.__subclasses__()}
+
+
+def test_every_format_is_documented() -> None:
+    *first, last = (each.name for each in FORMATS)
+    assert f"- Formats: {', '.join(first)} and {last}, " in README
 
 
 def test_paths_and_metrics_exist(client: httpx2.Client) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from PIL import Image, ImageCms, ImageDraw
 
+from app import formats
 from tests.conftest import encode
 
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
+FORMATS = tuple(str(each.decoder.format) for each in formats.FORMATS)
 
 
 def drawing(mode: str = "L", size: tuple[int, int] = (28, 28)) -> Image.Image:

@@ -5,9 +5,10 @@ import schemathesis
 from hypothesis import strategies
 from PIL import Image
 
+from app.formats import FORMATS
 from tests.conftest import DATA, encode
 
-KINDS = ["PNG", "BMP", "GIF", "JPEG", "WEBP"]
+KINDS = [str(each.decoder.format) for each in FORMATS]
 
 with np.load(DATA / "mnist-test.npz") as _arrays:
     _PIXELS = _arrays["digits_images"]

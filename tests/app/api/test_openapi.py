@@ -8,6 +8,7 @@ import pytest
 
 from app import __version__
 from app.errors import Problem
+from app.formats import FORMATS
 from tests.app.api.routes.test_predict import REFUSALS
 
 INFER = "/v2/models/{model}/infer"
@@ -50,7 +51,7 @@ def test_versions_summaries_and_uploads(client: httpx2.Client, document: Any) ->
     summaries = [operation["summary"] for path in document["paths"].values() for operation in path.values()]
     assert "Tell whether an image is a 3 or a 7" in summaries
     assert all(summary.count(" ") > 2 for summary in summaries)
-    images = {f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif")}
+    images = {each.media_type for each in FORMATS}
     assert set(document["paths"]["/predict"]["post"]["requestBody"]["content"]) == {"multipart/form-data"} | images
 
 

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from app.api.advice import advised
 from app.classifier.weights import DEFAULT_PATH
 from app.errors import Problem
+from app.formats import FORMATS
 from app.main import create_app
 from app.settings import Settings
 from tests.app.problems import assert_problem
@@ -47,6 +48,10 @@ def test_problem_pages(client: httpx2.Client) -> None:
         assert advised(kind.documented()).detail in page
     detail = "There is no problem type 'none'."
     assert_problem(client.get("/problems/none"), 404, "not-found", "Not Found", detail)
+
+
+def test_file_chooser_accepts_every_format(client: httpx2.Client) -> None:
+    assert f'accept="{",".join(each.media_type for each in FORMATS)}"' in client.get("/").text
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/static/page.js", "/swagger-ui/swagger-ui-bundle.js"])
