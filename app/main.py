@@ -9,9 +9,9 @@ from starlette.types import ASGIApp
 
 from app import __version__
 from app.api.authentication import HEADER
-from app.api.openapi import HEADER_LENGTH, HEADERS, REQUEST_ID_HEADER, Api
+from app.api.openapi import HEADER_LENGTH, HEADERS, REQUEST_ID_HEADER
 from app.api.routes import health, model, pages, predict
-from app.api.routing import ProbeRoute
+from app.api.routing import Api, ProbeRoute
 from app.api.v2 import routes as v2
 from app.api.v2.schemas import REQUEST_COMPONENTS
 from app.middleware.limits import Limits

@@ -18,7 +18,7 @@ from app.errors import ImageMissing, InternalError, InvalidParameter, MethodNotA
 
 logger = getLogger("uvicorn.error")
 
-REQUEST_ID = "5b14b2ee63c14c8eae0d1ad3c8a6a5d3"
+EXAMPLE_REQUEST_ID = "5b14b2ee63c14c8eae0d1ad3c8a6a5d3"
 """Example of a request id."""
 
 
@@ -32,7 +32,9 @@ class ProblemDocument(TypedDict):
         str, Field(description="what was wrong and what to do", examples=["The file is empty. Send an image."])
     ]
     instance: Annotated[str, Field(description="path of the request", examples=["/predict"])]
-    request_id: Annotated[str, Field(description="as in the X-Request-ID header and in the log", examples=[REQUEST_ID])]
+    request_id: Annotated[
+        str, Field(description="as in the X-Request-ID header and in the log", examples=[EXAMPLE_REQUEST_ID])
+    ]
 
 
 class InferenceError(TypedDict):
@@ -103,8 +105,8 @@ def as_problem(request: Request, error: Exception) -> Problem:
             return error
         case RequestValidationError():
             return InvalidParameter(" ".join(map(_explanation, error.errors())))
-        case HTTPException(status_code=404, detail=detail):
-            return NotFound(path=path) if detail == NotFound.title else NotFound(detail)
+        case HTTPException(status_code=404):
+            return NotFound(path=path)
         case HTTPException(status_code=405, headers={"Allow": allow}):
             methods = sorted(allow.split(", "))  # Starlette keeps them in a set
             problem: Problem = MethodNotAllowed(path=path, method=request.method, allowed=" or ".join(methods))
@@ -124,4 +126,4 @@ def _explanation(error: Mapping[str, Any]) -> str:
     expected = "true or false" if error["type"] == "bool_parsing" else error.get("ctx", {}).get("expected")
     advice = f"Send {expected}" if expected else error["msg"]
     value = shortened(error["input"])
-    return InvalidParameter(place=place, name=".".join(map(str, names)), value=value, advice=advice).detail
+    return InvalidParameter.template.format(place=place, name=".".join(map(str, names)), value=value, advice=advice)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from time import perf_counter
 from typing import TypeVar, TypeVarTuple
 
 import numpy as np
@@ -52,11 +51,8 @@ class Service:
 
     def read(self, data: bytes, fit: bool, ink: Ink) -> DigitImage:
         """Decode an image. Raises the same errors as `read_digit`."""
-        start = perf_counter()
-        try:
-            return self._decode(data, fit, ink)
-        finally:
-            self.metrics.decode.observe(perf_counter() - start)
+        with self.metrics.decode.time():
+            return read_digit(data, self.settings.max_image_pixels, fit, ink)
 
     def classify(self, inputs: NDArray[np.float32]) -> Predictions:
         """Classify inputs of the network, float32 (n, 784) from 0 to 1."""
@@ -74,7 +70,7 @@ class Service:
     ) -> list[tuple[DigitImage, Prediction] | Problem]:
         """Decode and classify the images of a batch. In place of an invalid image, return the error of `read_digit`."""
         with self.metrics.decode.time():
-            images = [self._decode_or_problem(data, fit, ink) for data in files]
+            images = [self._read_or_problem(data, fit, ink) for data in files]
         pixels = [image.pixels for image in images if isinstance(image, DigitImage)]
         predictions = self.classify(to_input(np.array(pixels, np.uint8).reshape(-1, *IMAGE_SHAPE))).each()
         return [image if isinstance(image, Problem) else (image, next(predictions)) for image in images]
@@ -83,11 +79,8 @@ class Service:
         """Draw which pixels of an image are evidence for 3 and for 7, as a PNG. Raises the same errors as `read`."""
         return explain(self.classifier.parameters, self.read(data, fit, ink).pixels, colors)
 
-    def _decode(self, data: bytes, fit: bool, ink: Ink) -> DigitImage:
-        return read_digit(data, self.settings.max_image_pixels, fit, ink)
-
-    def _decode_or_problem(self, data: bytes, fit: bool, ink: Ink) -> DigitImage | Problem:
+    def _read_or_problem(self, data: bytes, fit: bool, ink: Ink) -> DigitImage | Problem:
         try:
-            return self._decode(data, fit, ink)
+            return read_digit(data, self.settings.max_image_pixels, fit, ink)
         except Problem as problem:
             return problem

@@ -14,7 +14,7 @@ import pytest
 from app.classifier.weights import DEFAULT_PATH, load
 from app.errors import Problem
 from app.formats import FORMATS
-from app.problem_details import REQUEST_ID
+from app.problem_details import EXAMPLE_REQUEST_ID
 from app.settings import Settings
 from tests.conftest import ROOT
 
@@ -41,7 +41,7 @@ def test_exchange(command: str, output: str, client: httpx2.Client, tmp_path: Pa
     for name in ("README.md", "tests"):
         (tmp_path / name).symlink_to(ROOT / name)
     arguments = shlex.split(command.replace("http://127.0.0.1:8000", str(client.base_url).rstrip("/")))
-    arguments += ["-H", f"X-Request-ID: {REQUEST_ID}"]  # or it would differ each time
+    arguments += ["-H", f"X-Request-ID: {EXAMPLE_REQUEST_ID}"]  # or it would differ each time
     printed = subprocess.run(arguments, cwd=tmp_path, capture_output=True, check=True).stdout
     if output:
         assert json.loads(printed) == json.loads(output, parse_float=lambda text: pytest.approx(float(text), abs=1e-6))

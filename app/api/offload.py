@@ -1,4 +1,4 @@
-"""Long work of a request: it runs in the service's thread, as long as the client is connected."""
+"""Work of a request, in the event loop or in the service's thread."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,12 +13,14 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-async def in_thread(service: Service, request: Request, function: Callable[[*Ts], T], *args: *Ts) -> T:
-    """Call a function in the service's thread.
+async def run(service: Service, request: Request, short: bool, function: Callable[[*Ts], T], *args: *Ts) -> T:
+    """Call a function: in the event loop if it is short, or else in the service's thread.
 
-    If the client disconnects while the call waits for its turn, the call is cancelled, so that others need not wait.
+    If the client disconnects while the call waits for the thread, the call is cancelled, so that others need not wait.
     Raises HTTPException then, and what the function raises.
     """
+    if short:
+        return function(*args)
     work = asyncio.ensure_future(service.in_thread(function, *args))
     gone = asyncio.ensure_future(request.receive())
     try:

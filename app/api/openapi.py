@@ -16,16 +16,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import Route
 from starlette.staticfiles import NotModifiedResponse
-from starlette.types import Receive, Scope, Send
 
 from app.api.advice import advised
-from app.api.routing import ImageRoute
 from app.classifier.pixels import PIXELS
 from app.errors import InternalError, Problem
 from app.preprocessing.decode import DigitImage, read_digit
-from app.problem_details import INFERENCE_FORM, PROBLEM_FORM, REQUEST_ID, error_form
+from app.problem_details import EXAMPLE_REQUEST_ID, INFERENCE_FORM, PROBLEM_FORM, error_form
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 """Descriptions of responses by status."""
@@ -46,7 +44,7 @@ def _header(description: str, example: str, required: bool = False) -> dict[str,
 
 
 HEADERS = {
-    REQUEST_ID_HEADER: _header("id of the request: the client's, if it is valid", REQUEST_ID, True),
+    REQUEST_ID_HEADER: _header("id of the request: the client's, if it is valid", EXAMPLE_REQUEST_ID, True),
     "Retry-After": _header("seconds after which to retry", "1"),
     "WWW-Authenticate": _header("authentication scheme for the API key, beside X-API-Key", "Bearer"),
     "Accept-Encoding": _header("supported encodings of the request body", "identity"),
@@ -60,56 +58,36 @@ ERROR_DOCUMENTS: Components = {
 """The schemas of error documents. If a route declared them, FastAPI would describe them with another media type."""
 
 
-class Api(FastAPI):
-    """A FastAPI application with summaries from docstrings, and the request id in the description of each response.
+def schema_route(api: FastAPI) -> Route:
+    """Make the route of the schema, which is compressed and has an ETag."""
 
-    components: schemas of request bodies that FastAPI does not validate, by name.
-    """
-
-    def __init__(self, components: Components, routes: Sequence[BaseRoute], **options: Any) -> None:
-        self._components = {**ERROR_DOCUMENTS, **components}
-        super().__init__(routes=list(routes), **options)
-        self._images = Router(
-            [route for route in routes if isinstance(route, ImageRoute)],
-            redirect_slashes=False,
-            default=super().__call__,
-        )
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Dispatch requests for image routes at once, all others through FastAPI's middleware and router."""
-        scope["app"] = self
-        await self._images(scope, receive, send)
-
-    def setup(self) -> None:
-        """Serve the schema compressed and with an ETag, in place of FastAPI's route."""
-        self.router.routes.append(Route("/openapi.json", self._document, middleware=[Middleware(GZipMiddleware)]))
-
-    async def _document(self, request: Request) -> Response:
-        response = JSONResponse(self.openapi(), headers={"Cache-Control": "no-cache"})
+    async def schema(request: Request) -> Response:
+        response = JSONResponse(api.openapi(), headers={"Cache-Control": "no-cache"})
         response.headers["ETag"] = f'"{sha256(response.body).hexdigest()}"'
         unchanged = request.headers.get("If-None-Match") == response.headers["ETag"]
         return NotModifiedResponse(response.headers) if unchanged else response
 
-    def openapi(self) -> dict[str, Any]:
-        """Return the schema, which is made at the first call."""
-        if not self.openapi_schema:
-            self.openapi_schema = self._describe()
-        return self.openapi_schema
+    return Route("/openapi.json", schema, middleware=[Middleware(GZipMiddleware)])
 
-    def _describe(self) -> dict[str, Any]:
-        routes = [_without_head(route) for route in self.routes if isinstance(route, APIRoute)]
-        schema = get_openapi(
-            title=self.title, version=self.version, summary=self.summary, description=self.description, routes=routes
-        )
-        schema["components"]["schemas"].update(self._components)
-        for route in (route for route in routes if route.include_in_schema):
-            for operation in schema["paths"][route.path_format].values():
-                summary, _, operation["description"] = route.description.partition("\n\n")
-                operation["summary"] = summary.rstrip(".")
-                for status, response in operation["responses"].items():
-                    response.setdefault("headers", {})[REQUEST_ID_HEADER] = HEADERS[REQUEST_ID_HEADER]
-                    _restore_nulls(response, route.responses.get(int(status), {}))
-        return schema
+
+def describe(api: FastAPI, components: Components) -> dict[str, Any]:
+    """Make the schema, with summaries from docstrings, and the request id in the description of each response.
+
+    components: schemas of request bodies that FastAPI does not validate, by name.
+    """
+    routes = [_without_head(route) for route in api.routes if isinstance(route, APIRoute) and route.include_in_schema]
+    schema = get_openapi(
+        title=api.title, version=api.version, summary=api.summary, description=api.description, routes=routes
+    )
+    schema["components"]["schemas"].update(ERROR_DOCUMENTS, **components)
+    for route in routes:
+        for operation in schema["paths"][route.path_format].values():
+            summary, _, operation["description"] = route.description.partition("\n\n")
+            operation["summary"] = summary.rstrip(".")
+            for status, response in operation["responses"].items():
+                response.setdefault("headers", {})[REQUEST_ID_HEADER] = HEADERS[REQUEST_ID_HEADER]
+                _restore_nulls(response, route.responses.get(int(status), {}))
+    return schema
 
 
 def _without_head(route: APIRoute) -> APIRoute:
@@ -141,7 +119,7 @@ def problem_responses(path: str, *problems: type[Problem]) -> Responses:
 def _refusal(path: str, kinds: Sequence[type[Problem]]) -> dict[str, Any]:
     form = error_form(path)
     examples = {
-        kind.code: {"summary": kind.title, "value": form.make(advised(kind.documented()), path, REQUEST_ID)}
+        kind.code: {"summary": kind.title, "value": form.make(advised(kind.documented()), path, EXAMPLE_REQUEST_ID)}
         for kind in kinds
     }
     return {

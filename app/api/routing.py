@@ -1,4 +1,4 @@
-"""The classes of the routes. FastAPI describes all of them from their functions.
+"""The application, and the classes of its routes. FastAPI describes all routes from their functions.
 
 APIRoute                FastAPI's
 └── Route               also answers HEAD
@@ -7,16 +7,18 @@ APIRoute                FastAPI's
     └── ImageRoute      requires the API key, and answers without FastAPI's middleware and dependency injection
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, get_type_hints
 
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from app.api.authentication import authorize
-from app.api.options import parse_options
+from app.api.openapi import Components, describe, schema_route
+from app.api.uploads import parse_options
 from app.problem_details import problem_response
 
 
@@ -50,8 +52,8 @@ class GuardedRoute(Route):
 class ImageRoute(Route):
     """A route whose function is called with the request and, if it has query parameters, their model, `options`.
 
-    `app.api.openapi.Api` dispatches its requests. FastAPI's middleware and dependency injection would take longer than
-    the decoding of an image and the network together.
+    `Api` dispatches its requests. FastAPI's middleware and dependency injection would take longer than the decoding of
+    an image and the network together.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -70,3 +72,30 @@ class ImageRoute(Route):
         except Exception as error:  # noqa: BLE001  # `problem_response` logs internal errors
             response = await problem_response(request, error)
         await response(scope, receive, send)
+
+
+class Api(FastAPI):
+    """The application. It dispatches requests to image routes itself, and lets FastAPI dispatch all others.
+
+    components: schemas of request bodies that FastAPI does not validate, by name.
+    """
+
+    def __init__(self, components: Components, routes: Sequence[BaseRoute], **options: Any) -> None:
+        self._components = components
+        super().__init__(routes=list(routes), **options)
+        image_routes = [route for route in routes if isinstance(route, ImageRoute)]
+        self._images = Router(image_routes, redirect_slashes=False, default=super().__call__)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self._images(scope, receive, send)
+
+    def setup(self) -> None:
+        """Add the route of the schema, in place of FastAPI's."""
+        self.router.routes.append(schema_route(self))
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI schema, which is made at the first call."""
+        if not self.openapi_schema:
+            self.openapi_schema = describe(self, self._components)
+        return self.openapi_schema

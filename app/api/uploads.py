@@ -1,19 +1,25 @@
-"""Reading uploads: fields of a multipart form, or the request body itself.
+"""Reading what a request sends: its query parameters, and its upload, which is a form field or the body itself.
 
 `request.form()` is not used. Starlette writes files of more than 1 MiB to a disk, which may be read-only, and its
 parser takes longer than the classification of the image.
 """
 
 import re
+from collections import Counter
 from collections.abc import Container
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import parse_qsl
 
+from fastapi.exceptions import RequestValidationError
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
+from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from app.errors import BatchTooLarge, ContentEncoding, ImageMissing, InvalidParameter
+from app.preprocessing.polarity import Ink
 
 FIELD = "file"
 BATCH_FIELD = "files"
@@ -23,6 +29,22 @@ MAX_PARTS = 16
 
 MAX_NAME_LENGTH = 40
 """Maximum number of characters of a field name in an error."""
+
+
+class Options(BaseModel, frozen=True):
+    """Query parameters. Unknown ones are refused."""
+
+    fit: bool = Field(False, description="find, scale and centre the digit in an image of any size, not only 28 x 28")
+    ink: Ink = Field("auto", description="whether the digit is darker or lighter than its background")
+
+
+class ExplainOptions(Options, frozen=True):
+    """Query parameters of /explain."""
+
+    colors: bool = Field(True, description="`false` shows the network's input alone, without colours.")
+
+
+AnyOptions = TypeVar("AnyOptions", bound=BaseModel)
 
 BINARY = {"type": "string", "format": "binary"}
 
@@ -40,6 +62,27 @@ def upload_body(field: str, content: dict[str, Any], *bare: str) -> dict[str, An
     form = {"schema": {"type": "object", "required": [field], "properties": {field: content}}}
     bodies = {kind: {"schema": content} for kind in bare}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": form} | bodies}}
+
+
+@lru_cache(maxsize=64)
+def parse_options(model: type[AnyOptions], query: bytes) -> AnyOptions:
+    """Validate a query string.
+
+    Few query strings are in use, so that nearly all are found in the cache. Errors are not cached.
+    Raises InvalidParameter if a parameter is unknown or repeated, RequestValidationError if a value is not valid.
+    """
+    sent = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    counts, known = Counter(name for name, _ in sent), model.model_fields
+    if unknown := sorted(counts.keys() - known.keys()):
+        raise InvalidParameter(f"Unknown query parameter {', '.join(unknown)}. Send any of {', '.join(known)}.")
+    for name, count in counts.items():
+        if count > 1:
+            raise InvalidParameter(f"The query parameter {name} is given {count} times. Send it once.")
+    try:
+        return model.model_validate(dict(sent))
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        raise RequestValidationError([{**each, "loc": ("query", *each["loc"])} for each in errors]) from None
 
 
 async def read_body(request: Request) -> bytes:

@@ -63,7 +63,7 @@ class Limits:
             nonlocal received, complete
             if complete:  # the next message is that the client disconnected
                 return await receive()
-            if declared > self._max_body_bytes:
+            if declared > self._max_body_bytes:  # not earlier, since many routes answer without reading a body
                 raise BodyTooLarge(maximum=self._max_body_bytes)
             expiry = loop.call_at(deadline, task.cancel, EXPIRED)  # `asyncio.timeout_at` takes four times as long
             try:

@@ -83,7 +83,7 @@ class _Decoded(NamedTuple):
     format: str
     width: int  # of the upload
     height: int
-    turned: bool = False  # whether upright and uploaded image have width and height exchanged
+    sides_swapped: bool = False  # whether the upright image has the width that was uploaded as the height
 
 
 def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto") -> DigitImage:
@@ -104,7 +104,7 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto
 def _fitted(upload: _Decoded, ink: Ink) -> DigitImage:
     """Find the digit, and report its place in pixels of the upright upload."""
     found = fit_digit(upload.grey, ink)
-    size = (upload.height, upload.width) if upload.turned else (upload.width, upload.height)
+    size = (upload.height, upload.width) if upload.sides_swapped else (upload.width, upload.height)
     across, down = np.divide(size, upload.grey.shape[::-1])
     x, y, width, height = found.box
     crop: CropInfo = {
@@ -147,7 +147,8 @@ def _decode(data: bytes, max_pixels: int, fit: bool) -> _Decoded:
         image.load()
         smaller = reduced(image, WORKING_SIDE) if fit else image
         turned = upright(smaller)
-        return _Decoded(to_grey(turned), image.format or "", width, height, turned.size != smaller.size)
+        sides_swapped = turned.size != smaller.size
+        return _Decoded(to_grey(turned), image.format or "", width, height, sides_swapped)
     except Problem:
         raise
     except Image.DecompressionBombError:  # Pillow's own check of the canvas of WebP and GIF
@@ -169,7 +170,7 @@ def _decode_plain_png(data: bytes) -> _Decoded | None:
     if data != plain or not chunk.startswith(b"IDAT"):
         return None
     grey: Grey | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)  # type: ignore[assignment]
-    return None if grey is None else _Decoded(grey, "PNG", *IMAGE_SHAPE)
+    return None if grey is None else _Decoded(grey, "PNG", width=IMAGE_SHAPE[1], height=IMAGE_SHAPE[0])
 
 
 def _check_size(width: int, height: int, max_pixels: int, fit: bool) -> None:

@@ -24,7 +24,7 @@ from app.settings import Settings
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises WeightsError if the weights cannot be used."""
-    load_tested(settings.weights)
+    load_tested(settings.weights)  # before any worker starts, which would end at once and be started again
     h11: Any = partial(Protocol, settings.header_timeout_seconds)  # uvicorn calls this for each connection
     config = uvicorn.Config(
         partial(build, settings),

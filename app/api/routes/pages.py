@@ -7,7 +7,6 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from markdown_it import MarkdownIt
-from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, HTMLResponse
 from starlette.routing import BaseRoute
@@ -15,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.api.advice import advised
 from app.api.routing import Route
-from app.errors import Problem
+from app.errors import NotFound, Problem
 from app.service import Service
 
 STATIC = Path(__file__).parents[2] / "static"
@@ -63,7 +62,7 @@ def routes(service: Service) -> list[BaseRoute]:
     async def card() -> HTMLResponse:
         """Return the model card from the folder of the weights."""
         if card_html is None:
-            raise HTTPException(404, f"There is no {CARD} beside the weights. Write it with `evaluate --write`.")
+            raise NotFound(f"There is no {CARD} beside the weights. Write it with `evaluate --write`.")
         return HTMLResponse(card_html, headers=ARTICLE)
 
     @router.get("/model/card/{figure}")
@@ -71,14 +70,14 @@ def routes(service: Service) -> list[BaseRoute]:
         """Return a figure of the model card."""
         path = folder / figure
         if figure not in figures or not path.is_file():
-            raise HTTPException(404, f"The model card has no figure {figure!r}.")
+            raise NotFound(f"The model card has no figure {figure!r}.")
         return FileResponse(path)
 
     @router.get("/problems/{code}")
     async def problem(code: str) -> HTMLResponse:
         """Explain the `type` of a problem document."""
         if code not in problems:
-            raise HTTPException(404, f"There is no problem type {code!r}.")
+            raise NotFound(f"There is no problem type {code!r}.")
         return HTMLResponse(problems[code], headers=ARTICLE)
 
     return router.routes

@@ -11,9 +11,8 @@ from starlette.routing import BaseRoute
 from app import errors
 from app.api.advice import advised
 from app.api.authentication import described_key
-from app.api.offload import in_thread
+from app.api.offload import run
 from app.api.openapi import problem_responses, sample, shown
-from app.api.options import ExplainOptions, Options
 from app.api.routing import ImageRoute
 from app.api.schemas import (
     BatchResponse,
@@ -22,10 +21,20 @@ from app.api.schemas import (
     model_info,
     prediction_response,
 )
-from app.api.uploads import BATCH_FIELD, BINARY, FIELD, content_type, read_batch, read_upload, upload_body
+from app.api.uploads import (
+    BATCH_FIELD,
+    BINARY,
+    FIELD,
+    ExplainOptions,
+    Options,
+    content_type,
+    read_batch,
+    read_upload,
+    upload_body,
+)
 from app.errors import ImageFormat, Problem
 from app.formats import FORMATS
-from app.problem_details import REQUEST_ID, problem_document
+from app.problem_details import EXAMPLE_REQUEST_ID, problem_document
 from app.service import INLINE_BYTES, Service
 
 UPLOAD_ERRORS = (*errors.ROUTE_ERRORS, *errors.BODY_ERRORS, errors.InvalidParameter, errors.ImageMissing)
@@ -54,10 +63,9 @@ def routes(service: Service) -> list[BaseRoute]:
         upload = await read_upload(request, Options.model_fields)
         arguments = (upload, options.fit, options.ink)
         try:
-            if len(upload) <= INLINE_BYTES and not options.fit:
-                image = service.read(*arguments)
-            else:
-                image = await in_thread(service, request, service.read, *arguments)
+            image = await run(
+                service, request, len(upload) <= INLINE_BYTES and not options.fit, service.read, *arguments
+            )
         except Problem as problem:
             raise advised(problem, options.fit, content_type(request.headers)) from None
         prediction = await service.classify_one(image)
@@ -76,7 +84,7 @@ def routes(service: Service) -> list[BaseRoute]:
         """
         uploads = await read_batch(request, Options.model_fields, service.settings.max_batch)
         arguments = ([upload.content for upload in uploads], options.fit, options.ink)
-        results = await in_thread(service, request, service.read_and_classify, *arguments)
+        results = await run(service, request, False, service.read_and_classify, *arguments)
         path, request_id = request.url.path, request.state.request_id
         described = [
             problem_document(advised(result, options.fit), path, request_id) if isinstance(result, Problem) else result
@@ -100,7 +108,7 @@ def routes(service: Service) -> list[BaseRoute]:
         upload = await read_upload(request, ExplainOptions.model_fields)
         arguments = (upload, options.fit, options.ink, options.colors)
         try:
-            picture = await in_thread(service, request, service.explain, *arguments)
+            picture = await run(service, request, False, service.explain, *arguments)
         except Problem as problem:
             raise advised(problem, options.fit, content_type(request.headers)) from None
         return Response(picture, media_type="image/png")
@@ -116,7 +124,7 @@ def _examples(service: Service) -> tuple[PredictionResponse, BatchResponse]:
     """Make example responses: for one image, and for a batch with a file that is not an image."""
     model = model_info(service.metadata)
     [prediction] = service.classifier.predict(sample().pixels[None]).each()
-    problem = problem_document(ImageFormat(), "/predict/batch", REQUEST_ID)
+    problem = problem_document(ImageFormat(), "/predict/batch", EXAMPLE_REQUEST_ID)
     return (
         prediction_response(prediction, sample(), model),
         batch_response([(sample(), prediction), problem], ["seven.png", "notes.txt"], model),

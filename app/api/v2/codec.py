@@ -70,8 +70,8 @@ def _read_tensor(tensor: schemas.InputTensor, binary: bytes) -> NDArray[np.float
     """Convert a tensor to inputs of the network."""
     kind = tensor.kind
     count, *rest = tensor.shape or [0]
-    if tuple(rest) != kind.image_shape or count < 1:
-        expected = f"For {kind.datatype} send [n, {', '.join(map(str, kind.image_shape))}], n at least 1"
+    if tuple(rest) != kind.shape or count < 1:
+        expected = f"For {kind.datatype} send [n, {', '.join(map(str, kind.shape))}], n at least 1"
         raise InvalidInference(f"The shape is {shortened(tensor.shape)}. {expected}.")
     values = _from_binary(tensor, binary) if tensor.data is None else _from_json(tensor, binary)
     if values.size != count * PIXELS:

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from app import __version__, errors
 from app.api.authentication import described_key
-from app.api.offload import in_thread
+from app.api.offload import run
 from app.api.openapi import HEADER_LENGTH, HEADERS, problem_responses, sample, shown
 from app.api.routes.health import is_ready, readiness
 from app.api.routing import GuardedRoute, ImageRoute, ProbeRoute
@@ -108,10 +108,7 @@ def inference_routes(service: Service) -> list[BaseRoute]:
         check_model(service, request)
         body = await read_body(request)
         length = json_length(body, request.headers.get(HEADER_LENGTH))
-        if len(body) <= INLINE_BYTES:
-            answer, json_size = classify(body, length)
-        else:
-            answer, json_size = await in_thread(service, request, classify, body, length)
+        answer, json_size = await run(service, request, len(body) <= INLINE_BYTES, classify, body, length)
         if json_size is None:
             return Response(answer, media_type="application/json")
         return Response(answer, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_size)})

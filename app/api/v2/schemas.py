@@ -26,12 +26,16 @@ Level: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 DATA = Meta(description="nested or flat; absent from a binary tensor")
 
 
-class InputKind(Struct):
-    """What an input's datatype means: NumPy's type, little-endian, and the shape of one image."""
+class TensorKind(Struct):
+    """A kind of tensor: its datatype in the protocol, NumPy's type (little-endian), and the shape for one image."""
 
     datatype: str
     dtype: str
-    image_shape: tuple[int, ...]
+    shape: tuple[int, ...]
+
+
+UINT8 = TensorKind("UINT8", "u1", IMAGE_SHAPE)
+FP32 = TensorKind("FP32", "<f4", (PIXELS,))
 
 
 class InputParameters(Struct):
@@ -48,17 +52,17 @@ class Tensor(Struct, tag_field="datatype", omit_defaults=True):
     parameters: InputParameters | None = None
 
 
-class Uint8Tensor(Tensor, tag="UINT8"):
+class Uint8Tensor(Tensor, tag=UINT8.datatype):
     """Images with levels from 0 to 255, in the shape [n, 28, 28]."""
 
-    kind: ClassVar[InputKind] = InputKind("UINT8", "u1", IMAGE_SHAPE)
+    kind: ClassVar = UINT8
     data: Annotated[list[GreyLevel | list[GreyLevel | list[GreyLevel]]], DATA] | None = None
 
 
-class Fp32Tensor(Tensor, tag="FP32"):
+class Fp32Tensor(Tensor, tag=FP32.datatype):
     """Images with levels from 0 to 1, in the shape [n, 784]."""
 
-    kind: ClassVar[InputKind] = InputKind("FP32", "<f4", (PIXELS,))
+    kind: ClassVar = FP32
     data: Annotated[list[Level | list[Level]], DATA] | None = None
 
 
@@ -169,18 +173,10 @@ class InferenceResponse(TypedDict):
     id: NotRequired[str]
 
 
-class OutputKind(Struct):
-    """An output: its datatype in the protocol, NumPy's (little-endian), and the shape for one image."""
-
-    datatype: str
-    dtype: str
-    shape: tuple[int, ...] = ()
-
-
 OUTPUTS = {
-    "probabilities": OutputKind("FP32", "<f4", (2,)),
-    "digit": OutputKind("INT64", "<i8"),
-    "confident": OutputKind("BOOL", "?"),
+    "probabilities": TensorKind("FP32", "<f4", (2,)),
+    "digit": TensorKind("INT64", "<i8", ()),
+    "confident": TensorKind("BOOL", "?", ()),
 }
 """The outputs, by name."""
 
@@ -191,7 +187,7 @@ def model_metadata(name: str, version: str) -> ModelMetadata:
         "name": name,
         "versions": [version],
         "platform": "numpy",
-        "inputs": [{"name": INPUT, "datatype": "UINT8", "shape": [-1, *IMAGE_SHAPE]}],
+        "inputs": [{"name": INPUT, "datatype": UINT8.datatype, "shape": [-1, *UINT8.shape]}],
         "outputs": [
             {"name": output, "datatype": kind.datatype, "shape": [-1, *kind.shape]} for output, kind in OUTPUTS.items()
         ],

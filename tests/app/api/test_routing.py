@@ -8,8 +8,8 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
-from app.api.options import ExplainOptions, Options, parse_options
 from app.api.routing import ImageRoute
+from app.api.uploads import ExplainOptions, Options, parse_options
 from app.classifier.weights import DEFAULT_PATH, load
 from app.main import add_middleware, create_api
 from app.service import Service
