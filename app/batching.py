@@ -16,8 +16,10 @@ ENOUGH = 64
 class Microbatch:
     """Classifies single images in shared forward passes, for one event loop.
 
-    The forward pass starts after the first event-loop iteration in which no further image arrives. With 16 connections
-    a pass has 15 images. Without the wait for that iteration it has 7, and a sixth fewer requests are served.
+    The forward pass starts if ENOUGH images wait, or after the first event-loop iteration in which no image arrives.
+    With 16 connections a pass has 15 images. Without the wait for that iteration it has 7, and a sixth fewer requests
+    are served.
+
     The rounding of sums depends on the batch: probabilities can differ by 1e-6 from those of a single image.
     """
 

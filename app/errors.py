@@ -159,7 +159,7 @@ class Overloaded(Problem):
 
 
 ROUTE_ERRORS = (Unauthorized, Overloaded)
-"""Errors of all routes but health checks."""
+"""Errors of routes that require the API key."""
 BODY_ERRORS = (BodyTimeout, BodyTooLarge, ContentEncoding)
 """Errors of routes that read a body."""
 IMAGE_ERRORS = (ImageTooLarge, ImageFormat, ImageUnreadable, ImageSize, ImageBlank)

@@ -18,8 +18,8 @@ _COLORS = np.array([ImageColor.getrgb(DIGIT_COLORS[digit]) for digit in DIGITS],
 def explain(parameters: Parameters, pixels: Grey, colors: bool = True) -> bytes:
     """Draw the network's input, uint8 (28, 28), as a PNG of 280 x 280 pixels.
 
-    Pixels without evidence are white. The stronger the evidence of a pixel for a digit, the stronger that digit's
-    colour. Without colours all pixels are white.
+    A pixel keeps its brightness. The stronger its evidence for a digit, the stronger that digit's colour. Without
+    colours the input is drawn in grey.
     """
     shares = attribution(parameters, to_input(pixels[None])).reshape(IMAGE_SHAPE)
     strength = np.abs(shares) / max(np.abs(shares).max(), np.finfo(np.float32).tiny) * colors

@@ -34,5 +34,8 @@ NAMES = f"{', '.join(_FIRST)} or {_LAST}"
 
 
 def detect(data: bytes) -> Format | None:
-    """Return the format whose signature begins a file. Pillow's Image.open does not tell unknown from corrupt files."""
+    """Return the format whose signature begins a file, or None.
+
+    Pillow's Image.open does not distinguish unknown from corrupt files.
+    """
     return next((each for each in FORMATS if each.signature.match(data)), None)

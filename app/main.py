@@ -26,7 +26,7 @@ from app.settings import Settings
 def create_app(settings: Settings | None = None) -> ASGIApp:
     """Build the application. By default, the settings are read from the environment.
 
-    Raises WeightsError if the weights cannot be used or fail the self-test.
+    Raises WeightsError if the weights cannot be used or fail the self-test, ValidationError if a setting is not valid.
     """
     settings = settings or Settings()
     service = Service(settings, load_tested(settings.weights))
@@ -56,7 +56,7 @@ def create_api(service: Service) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         exception_handlers=HANDLERS | {Exception: problem_response},
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # see `app.middleware`
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # `app.middleware` has its own
     )
     api.state.api_key = service.settings.api_key
     return api

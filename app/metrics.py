@@ -25,7 +25,7 @@ SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Metrics:
-    """The collectors of one process; the exposition sums those of all workers."""
+    """The collectors of one process; the exposition combines those of all workers."""
 
     def __init__(self, weights: Weights) -> None:
         self._registry = CollectorRegistry()

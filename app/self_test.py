@@ -1,6 +1,7 @@
 """The self-test of new weights, on 16 test images of MNIST.
 
-All threes and sevens must be classified correctly, and nearly all with confidence; nearly all other digits without.
+All eight threes and sevens must be classified correctly, at least five of them with confidence. At most three of the
+eight other digits may be classified with confidence.
 """
 
 from pathlib import Path

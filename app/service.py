@@ -26,7 +26,7 @@ INLINE_BYTES = 4 * 1024
 """Maximum number of bytes that are processed in the event loop, which takes less than a millisecond.
 
 All other work runs in the thread: larger uploads, every image to be fitted, since a small file may hold a large image,
-batches and explanations. Files of 28 x 28 pixels and inference requests of one image are smaller than this."""
+batches and explanations. Usual files of 28 x 28 pixels are smaller than this, and binary tensors of one image."""
 
 
 class Service:

@@ -1,18 +1,18 @@
-"""What a client can do over HTTP about a problem with its image. The preprocessing knows nothing of requests."""
+"""What a client can do over HTTP about a problem with its image. The preprocessing does not depend on HTTP."""
 
 from app.api.uploads import FIELD
 from app.errors import ImageFormat, ImageSize, Problem
 from app.formats import NAMES
 
-OTHER_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
-"""Content types that are not of images. The body may still be an image: curl sends the second type by default."""
+OTHER_TYPES = ("application/json", "application/x-www-form-urlencoded")
+"""Content types that are not of images. The body may still be an image: `curl --data-binary` sends the second."""
 
 
 def advised(problem: Problem, fit: bool = False, kind: str = "") -> Problem:
     """Add advice to a problem of `read_digit`.
 
-    An image of another size can be fitted. If the Content-Type, `kind`, is not an image type, the upload itself was
-    wrong, and the error lists the ways to upload an image.
+    An image of another size can be fitted. If the Content-Type, `kind`, is one of `OTHER_TYPES`, the error lists the
+    ways to upload an image.
     """
     match problem:
         case ImageSize(detail=detail) if not fit:

@@ -29,5 +29,5 @@ def authorize(api_key: SecretStr | None, headers: Headers) -> None:
 
 
 def described_key(api_key: SecretStr | None) -> Sequence[params.Depends]:
-    """Return the dependencies that describe the key in the OpenAPI schema. `GuardedRoute` checks it."""
+    """Return the dependencies that describe the key in the OpenAPI schema. `app.api.routing` checks it."""
     return [] if api_key is None else [Security(scheme) for scheme in SCHEMES]

@@ -16,8 +16,8 @@ Ts = TypeVarTuple("Ts")
 async def run(service: Service, request: Request, short: bool, function: Callable[[*Ts], T], *args: *Ts) -> T:
     """Call a function: in the event loop if it is short, or else in the service's thread.
 
-    If the client disconnects while the call waits for the thread, the call is cancelled, so that others need not wait.
-    Raises HTTPException then, and what the function raises.
+    Raises HTTPException if the client disconnects before the thread has ended, and what the function raises. A call
+    that still waits for the thread is then cancelled, so that others need not wait for it.
     """
     if short:
         return function(*args)

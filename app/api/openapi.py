@@ -55,7 +55,7 @@ HEADERS = {
 ERROR_DOCUMENTS: Components = {
     form.document.__name__: TypeAdapter(form.document).json_schema() for form in (PROBLEM_FORM, INFERENCE_FORM)
 }
-"""The schemas of error documents. If a route declared them, FastAPI would describe them with another media type."""
+"""The schemas of error documents. If a route declared them, FastAPI would describe problems as `application/json`."""
 
 
 def schema_route(api: FastAPI) -> Route:

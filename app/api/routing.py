@@ -1,4 +1,4 @@
-"""The application, and the classes of its routes. FastAPI describes all routes from their functions.
+"""The application, and the classes of its routes. FastAPI describes the routes from their functions.
 
 APIRoute                FastAPI's
 └── Route               also answers HEAD
@@ -61,7 +61,7 @@ class ImageRoute(Route):
         self._options = get_type_hints(endpoint).get("options")
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or respond with the problem that its function raises."""
+        """Answer a request, or respond with the problem that is raised."""
         request = Request(scope, receive)
         try:
             if self.methods and scope["method"] not in self.methods:

@@ -79,7 +79,7 @@ class ModelCard(ModelInfo):
     threshold: Annotated[float, Field(description="minimum probability of a `confident` prediction", examples=[0.8])]
     sha256: Annotated[str, Field(description="SHA-256 of the weights file")]
     training: Annotated[dict[str, Any], Field(description="settings and library versions of the training run")]
-    data: Annotated[dict[str, str], Field(description="SHA-256 of each uncompressed file of the training data")]
+    data: Annotated[dict[str, str], Field(description="SHA-256 of each uncompressed file of MNIST")]
     metrics: Annotated[dict[str, dict[str, Any]], Field(description="metrics on validation, test and held-out images")]
 
 

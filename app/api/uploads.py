@@ -88,7 +88,7 @@ def parse_options(model: type[AnyOptions], query: bytes) -> AnyOptions:
 async def read_body(request: Request) -> bytes:
     """Read the request body, whose size `app.middleware.limits` bounds.
 
-    Raises ContentEncoding, BodyTooLarge, BodyTimeout, or HTTPException if the client disconnects.
+    Raises ContentEncoding, BodyTooLarge, BodyTimeout, Overloaded, or HTTPException if the client disconnects.
     """
     encoding = request.headers.get("content-encoding", "")
     if encoding.lower() not in ("", "identity"):

@@ -37,7 +37,7 @@ class Metadata:
     architecture: tuple[int, ...]  # units of each layer, inputs first
     threshold: float  # minimum probability of a confident prediction, 0.5 to 1
     training: dict[str, Any] = field(default_factory=dict)  # settings, seed and library versions
-    data: dict[str, str] = field(default_factory=dict)  # SHA-256 of each uncompressed data file
+    data: dict[str, str] = field(default_factory=dict)  # SHA-256 of each uncompressed file of MNIST
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)  # on `validation`, `test` and `held_out` images
     digits: tuple[int, ...] = DIGITS
     format_version: int = FORMAT_VERSION
@@ -55,8 +55,8 @@ class Weights:
 def load(path: Path) -> Weights:
     """Read and check a weights file.
 
-    Raises WeightsError if it cannot be read, has another format version or other digits, or if shapes, dtypes or
-    values do not match its architecture.
+    Raises WeightsError if it cannot be read, if its metadata is missing, unknown or not valid, if it has another format
+    version or other digits, or if shapes, dtypes or values do not match its architecture.
     """
     try:
         content = path.read_bytes()
@@ -77,7 +77,8 @@ def load(path: Path) -> Weights:
 def save(path: Path, parameters: Parameters, metadata: Metadata) -> None:
     """Write a weights file atomically: on failure, the earlier file remains.
 
-    Raises ValueError if `load` would refuse the result, OSError if it cannot be written.
+    Raises ValueError if the parameters, the digits or the threshold's value are not valid, OSError if the file cannot
+    be written.
     """
     _check(parameters, metadata)
     document = json.dumps(asdict(metadata), sort_keys=True)

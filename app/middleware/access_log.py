@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pydantic_core import to_json
 
 PIPE_BUF = 4096
-"""Maximum number of bytes that Linux writes to a pipe in one piece, so that lines of several workers do not mix."""
+"""Maximum number of bytes that Linux writes to a pipe in one piece. Lines up to this length do not mix."""
 
 
 class AccessLog:

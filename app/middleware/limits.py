@@ -14,7 +14,7 @@ SMALL_BODY_BYTES = 64 * 1024
 """Maximum size of a body that is read even if other bodies fill the memory."""
 
 LARGEST_BODIES = 8
-"""Maximum total size of the bodies in memory, in multiples of `max_body_bytes`."""
+"""Total size of the bodies in memory above which only small ones are read, in multiples of `max_body_bytes`."""
 
 REFUSAL_SECONDS = 0.2
 """Delay before a refusal for too many requests in flight. It slows down clients that retry at once."""
@@ -24,10 +24,10 @@ EXPIRED = "the body's deadline has expired"
 
 
 class Limits:
-    """Refuses requests if too many are in flight, and bodies that are too large or too slow.
+    """Refuses requests if too many are in flight, and bodies that are too large, too slow or too many in memory.
 
     A body whose Content-Length is too large is refused before it is read, a chunked one as soon as it exceeds the
-    limit. The server discards what still arrives. Requests to the `exempt` routes are never too many.
+    limit. The server discards what still arrives. Requests to the `exempt` routes are not refused for their number.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Limits:
         return any(route.matches(scope)[0] is not Match.NONE for route in self._exempt)
 
     def _check(self, received: int) -> None:
-        """Raise BodyTooLarge if a body is, or Overloaded if all bodies together are and this one is not small."""
+        """Raise BodyTooLarge if the body is, or Overloaded if it is not small and all bodies exceed their limit."""
         if received > self._max_body_bytes:
             raise BodyTooLarge(maximum=self._max_body_bytes)
         if self._bytes_in_memory > LARGEST_BODIES * self._max_body_bytes and received > SMALL_BODY_BYTES:

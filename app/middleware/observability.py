@@ -23,14 +23,14 @@ SECURITY_HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 )
-"""Headers for browsers, on every response."""
+"""Headers for browsers, on every response of the application."""
 
 POLICY = b"content-security-policy"
-"""Header that pages set themselves. All other responses get the strictest policy."""
+"""Header that pages set themselves. All other responses get a policy that loads nothing."""
 
 
 class Observability:
-    """Gives each request an id, notes it, and adds headers to its response.
+    """Gives each request an id, logs and measures it, and adds headers to its response.
 
     The id is the client's X-Request-ID if that is valid, or else random.
 

@@ -12,7 +12,10 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 def add_tracing(app: ASGIApp) -> ASGIApp:
-    """Add tracing if the URL of the collector is set. Otherwise import nothing and return the application unchanged."""
+    """Add tracing if the URL of the collector is set.
+
+    Otherwise import nothing, and return the application unchanged; also, with a warning, if the extra is not installed.
+    """
     if not os.environ.get(ENDPOINT):
         return app
     try:
@@ -22,7 +25,7 @@ def add_tracing(app: ASGIApp) -> ASGIApp:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
         from starlette.middleware.opentelemetry import OpenTelemetryMiddleware
     except ImportError:
-        message = "%s is set, but nothing is traced: install `three-or-seven[otel]` or unset it."
+        message = "%s is set, but nothing is traced: install the extra `otel` or unset it."
         getLogger("uvicorn.error").warning(message, ENDPOINT)
         return app
     resource = Resource.create({"service.name": "three-or-seven", "service.version": __version__})

@@ -1,1 +1,1 @@
-"""From uploaded bytes to the 28 x 28 pixels that the network reads, and from its evidence to a picture."""
+"""From uploaded bytes to the 28 x 28 pixels that the network reads."""

@@ -139,7 +139,7 @@ def _decode(data: bytes, max_pixels: int, fit: bool) -> _Decoded:
     if decoder is WebPImageFile:
         max_pixels = max(PIXELS, max_pixels // WEBP_MEMORY)
     try:
-        image = decoder(BytesIO(data))  # reads the header only
+        image = decoder(BytesIO(data))  # decodes no pixels yet
         width, height = image.size
         _check_size(width, height, max_pixels, fit)
         if fit and isinstance(image, JpegImageFile):

@@ -36,7 +36,7 @@ class Fitted(NamedTuple):
 def fit(grey: Grey, ink: Ink = "auto") -> Fitted:
     """Find the digit in an image uint8 (height, width). Raises ImageBlank if nothing stands out."""
     working, small = resized(grey, WORKING_SIDE), max(grey.shape) <= SMALL
-    for _ in range(3):  # a sheet of paper may show a box
+    for _ in range(3):  # the digit may be in a box on a sheet
         levels, inverted = foreground(working, ink, small)
         full = full_level(levels)
         digit, enclosed, ambiguous = _select(_without_rules(levels, INK * full), small)
@@ -124,6 +124,6 @@ def _with_strokes_of_mnist(levels: Any) -> Any:
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     width = max(1, 4 * cv2.mean(inside, mask)[0] - 2)  # the mean distance is a quarter of the width
     narrow, wide = ((width - CANVAS_SCALE * pixels) / (2 - 2 * pixels / DIGIT_SIDE) for pixels in STROKE_WIDTHS)
-    if wide > 0.5 and 2 * width < min(cv2.boundingRect(mask)[2:]):  # wider ones have no bays
+    if wide > 0.5 and 2 * width < min(cv2.boundingRect(mask)[2:]):  # a wider shape would vanish
         return np.clip(inside - min(wide, inside.max() - 1), 0, 1)
     return levels if narrow > -0.5 else np.clip(1 - narrow - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5), 0, 1)

@@ -49,7 +49,7 @@ def to_grey(image: Image.Image) -> Grey:
         grey, alpha = np.moveaxis(np.asarray(image.convert("RGBA").convert("LA")), 2, 0)
         return _flatten(grey, alpha)
     band = _strongest_band(image)
-    return np.frombuffer(band.tobytes(), np.uint8).reshape(band.height, band.width)  # np.asarray takes twice as long
+    return np.frombuffer(band.tobytes(), np.uint8).reshape(band.height, band.width)  # np.asarray takes longer
 
 
 def _strongest_band(image: Image.Image) -> Image.Image:

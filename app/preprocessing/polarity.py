@@ -9,8 +9,8 @@ from app.classifier.pixels import Grey
 from app.errors import ImageBlank
 
 Ink = Literal["auto", "dark", "light"]
-MIN_CONTRAST = 16  # minimum contrast of ink, whatever the noise
-MIN_CLEAN_CONTRAST = 5  # minimum contrast of ink without noise: a pen of 1 pixel on a canvas of 7,000 has 11
+MIN_CONTRAST = 16  # minimum contrast of ink in 28 x 28 pixels; with noise, `fit` asks for at most twice as much
+MIN_CLEAN_CONTRAST = 5  # minimum contrast of ink without noise: a pen of 1 pixel on a canvas of 7,000 has 7
 MIN_NOISE_RATIO = 6  # minimum contrast of ink, relative to the standard deviation of the noise
 FULL_PIXELS = 16  # number of pixels that reach the level of full ink: the smallest digit has more, a speck has fewer
 COARSE_SIDE = 96  # longest side of the image in which the background is found, in pixels
@@ -25,7 +25,7 @@ EDGE = np.pad(np.zeros((20, 20), np.bool_), 4, constant_values=True)  # pixels o
 
 
 def light_on_dark(grey: Grey, ink: Ink = "auto") -> tuple[Grey, bool]:
-    """Make the background of 28 x 28 pixels black and the ink white, or raise ImageBlank; tell whether it was dark."""
+    """Make the background of 28 x 28 pixels black, the ink white; return whether it was dark. Raises ImageBlank."""
     frame = grey[EDGE]
     if ink != "dark" and 2 * np.count_nonzero(frame) < frame.size and grey.max() >= FULL_INK:
         return grey, False  # the rest would change nothing
@@ -42,8 +42,8 @@ def light_on_dark(grey: Grey, ink: Ink = "auto") -> tuple[Grey, bool]:
     return grey, inverted
 
 
-def foreground(grey: Any, ink: Ink, small: bool) -> tuple[Any, bool]:  # OpenCV's stubs know no scalars
-    """Subtract the background, or raise ImageBlank: contrast of each pixel, 0 to 255; tell whether the ink is dark."""
+def foreground(grey: Any, ink: Ink, small: bool) -> tuple[Any, bool]:  # OpenCV's stubs lack scalars
+    """Return the contrast of each pixel, 0 to 255, and whether the ink is dark. Raises ImageBlank."""
     coarse = resized(grey, COARSE_SIDE)
     (paper, dark), (board, light) = (_background(image, small) for image in (coarse, 255 - coarse))
     inverted = ink == "dark" if ink != "auto" else bool(dark <= light)

@@ -6,8 +6,9 @@ import signal
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 HOLD_SECONDS = 0.3
-"""Time for which responses are held while uvicorn closes the listening socket, which takes up to 0.1 s.
+"""Time for which new requests are held while uvicorn closes the listening socket, which takes up to 0.1 s.
 
+They are held half as long before that, so that new clients have sent their requests.
 Connections that are opened in that time would be reset; a client that waits for a response opens none."""
 
 

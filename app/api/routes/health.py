@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz` and `/metrics`."""
+"""`/livez`, `/readyz`, its alias `/health`, and `/metrics`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ def readiness(document: type[Any], ready: Mapping[str, Any], draining: Mapping[s
 def is_ready(request: Request, response: Response) -> bool:
     """Return whether the service can predict. If not, since it is shutting down, set the status to 503.
 
-    `app.server.drain` sets `draining` in the state of each request.
+    During the drain, `app.server.drain` sets `draining` in the state of each request.
     """
     if draining := getattr(request.state, "draining", False):
         response.status_code = 503

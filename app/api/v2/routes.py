@@ -103,7 +103,7 @@ def inference_routes(service: Service) -> list[BaseRoute]:
     async def infer(request: Request) -> Response:
         """Classify images, light digits on a dark background.
 
-        UINT8 [n, 28, 28] from 0 to 255, or FP32 [n, 784] from 0 to 1; as JSON, or binary after the JSON.
+        UINT8 [n, 28, 28] from 0 to 255, or FP32 [n, 784] from 0 to 1; as JSON (up to 2 MiB) or binary.
         """
         check_model(service, request)
         body = await read_body(request)

@@ -3,7 +3,7 @@
 https://github.com/kserve/open-inference-protocol
 
 msgspec checks requests against these classes while it parses them, and tells where a value is wrong. Unknown fields are
-ignored, and null is the same as a missing field. Responses are dictionaries, which FastAPI describes.
+ignored, and null is the same as a missing optional field. Responses are dictionaries, which FastAPI describes.
 """
 
 from typing import Annotated, ClassVar, NotRequired, TypeAlias
@@ -85,7 +85,7 @@ class RequestedOutput(Struct):
 class RequestParameters(Struct):
     """Parameters of a request."""
 
-    binary_data_output: Annotated[bool, Meta(description="whether outputs are binary tensors by default")] = False
+    binary_data_output: Annotated[bool, Meta(description="whether outputs are binary tensors by default")] | None = None
 
 
 class InferenceRequest(Struct, omit_defaults=True):

@@ -80,7 +80,7 @@ def test_warning_without_the_packages(monkeypatch: pytest.MonkeyPatch, caplog: p
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     app = Starlette()
     assert add_tracing(app) is app
-    message = f"{ENDPOINT} is set, but nothing is traced: install `three-or-seven[otel]` or unset it."
+    message = f"{ENDPOINT} is set, but nothing is traced: install the extra `otel` or unset it."
     assert caplog.messages == [message]
 
 
