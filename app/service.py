@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 from typing import TypeVar, TypeVarTuple
 
 import numpy as np
@@ -51,8 +52,11 @@ class Service:
 
     def read(self, data: bytes, fit: bool, ink: Ink) -> DigitImage:
         """Decode an image. Raises the same errors as `read_digit`."""
-        with self.metrics.decode.time():
+        start = perf_counter()
+        try:
             return read_digit(data, self.settings.max_image_pixels, fit, ink)
+        finally:  # `decode.time()` takes twice as long as `observe`
+            self.metrics.decode.observe(perf_counter() - start)
 
     def classify(self, inputs: NDArray[np.float32]) -> Predictions:
         """Classify inputs of the network, float32 (n, 784) from 0 to 1."""

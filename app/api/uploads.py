@@ -90,9 +90,9 @@ async def read_body(request: Request) -> bytes:
 
     Raises ContentEncoding, BodyTooLarge, BodyTimeout, Overloaded, or HTTPException if the client disconnects.
     """
-    encoding = request.headers.get("content-encoding", "")
-    if encoding.lower() not in ("", "identity"):
-        raise ContentEncoding(encoding=encoding)
+    headers = request.headers
+    if "content-encoding" in headers and headers["content-encoding"].lower() not in ("", "identity"):
+        raise ContentEncoding(encoding=headers["content-encoding"])
     chunks: list[bytes] = []
     while True:
         message = await request.receive()

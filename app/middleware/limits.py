@@ -52,7 +52,7 @@ class Limits:
         if self._in_flight >= self._max_in_flight and not self._is_exempt(scope):
             await asyncio.sleep(REFUSAL_SECONDS)
             return await refuse(Overloaded(maximum=self._max_in_flight), scope, receive, send)
-        declared = next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
+        declared = int(dict(scope["headers"]).get(b"content-length", 0))
         loop = asyncio.get_running_loop()
         task: Any = asyncio.current_task()
         deadline = loop.time() + self._body_timeout_seconds

@@ -61,11 +61,9 @@ def routes(service: Service) -> list[BaseRoute]:
         Dark digits on a light background and transparent backgrounds work too.
         """
         upload = await read_upload(request, Options.model_fields)
-        arguments = (upload, options.fit, options.ink)
+        short = len(upload) <= INLINE_BYTES and not options.fit
         try:
-            image = await run(
-                service, request, len(upload) <= INLINE_BYTES and not options.fit, service.read, *arguments
-            )
+            image = await run(service, request, short, service.read, upload, options.fit, options.ink)
         except Problem as problem:
             raise advised(problem, options.fit, content_type(request.headers)) from None
         prediction = await service.classify_one(image)
@@ -83,8 +81,8 @@ def routes(service: Service) -> list[BaseRoute]:
         Send each image in a form field `files`. The response has a prediction or a problem for each, in the same order.
         """
         uploads = await read_batch(request, Options.model_fields, service.settings.max_batch)
-        arguments = ([upload.content for upload in uploads], options.fit, options.ink)
-        results = await run(service, request, False, service.read_and_classify, *arguments)
+        files = [upload.content for upload in uploads]
+        results = await run(service, request, False, service.read_and_classify, files, options.fit, options.ink)
         path, request_id = request.url.path, request.state.request_id
         described = [
             problem_document(advised(result, options.fit), path, request_id) if isinstance(result, Problem) else result
@@ -106,9 +104,9 @@ def routes(service: Service) -> list[BaseRoute]:
         3, blue ones for 7 (gradient x input).
         """
         upload = await read_upload(request, ExplainOptions.model_fields)
-        arguments = (upload, options.fit, options.ink, options.colors)
+        fit, ink, colors = options.fit, options.ink, options.colors
         try:
-            picture = await run(service, request, False, service.explain, *arguments)
+            picture = await run(service, request, False, service.explain, upload, fit, ink, colors)
         except Problem as problem:
             raise advised(problem, options.fit, content_type(request.headers)) from None
         return Response(picture, media_type="image/png")
