@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import CliApp, CliSettingsSource
+from pydantic_settings import CliSettingsSource
 
 from app import __version__
 from app.classifier.weights import WeightsError
@@ -40,11 +40,12 @@ def _read_settings() -> Settings:
     """Read the settings from the command line and the environment. Exit with an error message if one is invalid."""
     parser = ArgumentParser("three-or-seven", description=Settings.__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=__version__, help="print the version and exit")
-    source: CliSettingsSource[Any] = CliSettingsSource(Settings, root_parser=parser)  # adds an option for each setting
+    CliSettingsSource(Settings, root_parser=parser)  # adds an option for each setting
+    # CliApp would read the text that stands for a missing default in the help, as a key for example, as None.
+    options = vars(parser.parse_args())
     try:
-        return CliApp.run(Settings, cli_settings_source=source)
+        return Settings(**options)
     except ValidationError as error:
-        options = vars(parser.parse_args())
         sys.exit("\n".join(_explanation(options, each) for each in error.errors()))
 
 
@@ -53,7 +54,8 @@ def _explanation(options: Mapping[str, Any], error: ErrorDetails) -> str:
     name = str(error["loc"][0])
     option, variable = f"option --{name.replace('_', '-')}", f"environment variable {PREFIX}{name.upper()}"
     reason = "Input should be true or false" if error["type"] == "bool_parsing" else error["msg"]
-    return f"The {option if name in options else variable} cannot be {str(error['input'])!r}: {reason}. See --help."
+    sent = ",".join(error["input"]) if isinstance(error["input"], list) else str(error["input"])
+    return f"The {option if name in options else variable} cannot be {sent!r}: {reason}. See --help."
 
 
 def _check_address(host: str, port: int) -> None:

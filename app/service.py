@@ -9,9 +9,9 @@ from typing import TypeVar, TypeVarTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.batching import Microbatch
+from app.batching import ENOUGH, Microbatch
 from app.classifier import Classifier, Prediction, Predictions
-from app.classifier.pixels import IMAGE_SHAPE, to_input
+from app.classifier.pixels import IMAGE_SHAPE, PIXELS, to_input
 from app.classifier.weights import Weights
 from app.errors import Problem
 from app.explanation import explain
@@ -27,7 +27,10 @@ INLINE_BYTES = 4 * 1024
 """Maximum number of bytes that are processed in the event loop, which takes less than a millisecond.
 
 All other work runs in the thread: larger uploads, every image to be fitted, since a small file may hold a large image,
-batches and explanations. Usual files of 28 x 28 pixels are smaller than this, and binary tensors of one image."""
+and explanations. Usual files of 28 x 28 pixels are smaller than this, and the JSON of one image as UINT8."""
+
+INLINE_TENSOR_BYTES = ENOUGH * PIXELS
+"""Maximum size of a binary tensor that is processed in the event loop: as many images as share a forward pass."""
 
 
 class Service:

@@ -78,8 +78,8 @@ class Settings(BaseSettings):
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: str | list[str]) -> list[str]:
-        parts = value.split(",") if isinstance(value, str) else value
-        origins = [origin for part in parts if (origin := part.strip().rstrip("/"))]
+        text = value if isinstance(value, str) else ",".join(value)
+        origins = [origin for part in text.split(",") if (origin := part.strip().rstrip("/"))]
         if wrong := [origin for origin in origins if not ORIGIN.fullmatch(origin)]:
             message = "'{origin}' is not an origin. Write scheme and host in lower case, such as https://example.org"
             raise PydanticCustomError("origin", message, {"origin": wrong[0]})

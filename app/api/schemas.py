@@ -26,15 +26,12 @@ class ModelInfo(TypedDict):
     version: Annotated[str, Field(examples=["1.1.0"])]
 
 
-Probabilities = TypedDict("Probabilities", {"3": float, "7": float})
-
-
 class PredictionFields(TypedDict):
     """The prediction for one image."""
 
     digit: Annotated[int, Field(description="the likelier of 3 and 7", examples=[7])]
     probabilities: Annotated[
-        Probabilities, Field(description="0 to 1, by digit", examples=[{"3": 0.0004, "7": 0.9996}])
+        dict[str, float], Field(description="0 to 1, by digit", examples=[{"3": 0.0004, "7": 0.9996}])
     ]
     confident: Annotated[
         bool,

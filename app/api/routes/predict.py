@@ -82,7 +82,8 @@ def routes(service: Service) -> list[BaseRoute]:
         """
         uploads = await read_batch(request, Options.model_fields, service.settings.max_batch)
         files = [upload.content for upload in uploads]
-        results = await run(service, request, False, service.read_and_classify, files, options.fit, options.ink)
+        short = sum(map(len, files)) <= INLINE_BYTES and not options.fit
+        results = await run(service, request, short, service.read_and_classify, files, options.fit, options.ink)
         path, request_id = request.url.path, request.state.request_id
         described = [
             problem_document(advised(result, options.fit), path, request_id) if isinstance(result, Problem) else result

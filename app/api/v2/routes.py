@@ -17,7 +17,7 @@ from app.api.uploads import BINARY, read_body
 from app.api.v2 import schemas
 from app.api.v2.codec import json_length, read_inference, write_inference
 from app.classifier.pixels import IMAGE_SHAPE
-from app.service import INLINE_BYTES, Service
+from app.service import INLINE_BYTES, INLINE_TENSOR_BYTES, Service
 
 TAG = "Open Inference Protocol"
 
@@ -108,7 +108,8 @@ def inference_routes(service: Service) -> list[BaseRoute]:
         check_model(service, request)
         body = await read_body(request)
         length = json_length(body, request.headers.get(HEADER_LENGTH))
-        answer, json_size = await run(service, request, len(body) <= INLINE_BYTES, classify, body, length)
+        short = length <= INLINE_BYTES and len(body) - length <= INLINE_TENSOR_BYTES
+        answer, json_size = await run(service, request, short, classify, body, length)
         if json_size is None:
             return Response(answer, media_type="application/json")
         return Response(answer, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_size)})
@@ -128,10 +129,10 @@ def inference_routes(service: Service) -> list[BaseRoute]:
 
 def check_model(service: Service, request: Request) -> None:
     """Raise UnknownModel if the path names another model or version."""
-    known = _names(service)
-    for part, sent in request.path_params.items():
-        if sent != known[part]:
-            raise errors.UnknownModel(part=part, sent=sent, known=known[part])
+    for part, known in _names(service).items():
+        sent = request.path_params.get(part, known)
+        if sent != known:
+            raise errors.UnknownModel(part=part, sent=sent, known=known)
 
 
 def _names(service: Service) -> dict[str, str]:

@@ -44,6 +44,7 @@ UNKNOWN = {"THREE_OR_SEVEN_PROT": "80", "three_or_seven_api_kye": "s3cret", "THR
         ([], {"THREE_OR_SEVEN_PORT": "abc"}, f"The environment variable THREE_OR_SEVEN_PORT {NO_INTEGER}"),
         ([], {"THREE_OR_SEVEN_HOST": ""}, f"The environment variable THREE_OR_SEVEN_HOST {NO_HOST}"),
         (["--api-key="], {}, f"The option --api-key {NO_KEY}"),
+        (["--port", "not set"], {}, f"The option --port {NO_INTEGER.replace('abc', 'not set')}"),
         ([], {"THREE_OR_SEVEN_API_KEY": ""}, f"The environment variable THREE_OR_SEVEN_API_KEY {NO_KEY}"),
         *(
             (["--cors-origins", f"http://a.example,{origin}"], {}, NO_ORIGIN.format(origin))

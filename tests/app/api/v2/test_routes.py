@@ -119,6 +119,12 @@ def test_requested_outputs_and_null_fields(client: httpx2.Client) -> None:
         assert client.post(INFER, json=request | {"outputs": outputs}).json() == plain
 
 
+def test_values_that_round_to_one(client: httpx2.Client) -> None:
+    """Products such as 255 * 0.00392156863 are a little over 1 as float64, and 1 as float32."""
+    tensor = {"name": "image", "datatype": "FP32", "shape": [1, 784], "data": [1.00000000065, -1e-50] * 392}
+    assert client.post(INFER, json={"inputs": [tensor]}).status_code == 200
+
+
 def test_binary_data_output(client: httpx2.Client) -> None:
     request = {"inputs": [BLANK], "parameters": {"binary_data_output": True}}
     request["outputs"] = [{"name": "digit", "parameters": {"binary_data": False}}, {"name": "probabilities"}]
@@ -140,6 +146,7 @@ BINARY = {name: value for name, value in BLANK.items() if name != "data"}
 INVALID = "The inference request is not valid: "
 SHAPE = "For UINT8 send [n, 28, 28], n at least 1."
 NESTING = "The data is not nested like the shape [{}, 28, 28]. Send it so, or flat."
+UINT8_RANGE = "A value is not an integer from 0 to 255. Send such integers, or fractions from 0 to 1 as FP32 [n, 784]."
 FP32_RANGE = "A value is not a number from 0 to 1. Send FP32 from 0 (background) to 1: grey / 255."
 ADVICE = ". Send UINT8 [n, 28, 28] from 0 to 255, or FP32 [n, 784] from 0 to 1; /docs has an example."
 DATA = " - at `$.inputs[0].data[0]`" + ADVICE
@@ -164,17 +171,30 @@ REFUSALS: list[tuple[Any, str]] = [
         changed(shape=[10**4000, 28, 28]),
         f"{INVALID}Expected `int` <= 2147483647 - at `$.inputs[0].shape[0]`{ADVICE}",
     ),
-    (changed(data=[256] * 784), f"{INVALID}Expected `int` <= 255{DATA}"),
+    (changed(data=[256] * 784), UINT8_RANGE),
+    (changed(data=[0] * 783 + [-1]), UINT8_RANGE),
+    (changed(data=[10**400] * 784), UINT8_RANGE),
     (changed(data=[0.5] * 784), f"{INVALID}Expected `int | array`, got `float`{DATA}"),
     (changed(data=[True] * 784), f"{INVALID}Expected `int | array`, got `bool`{DATA}"),
     (changed(data=["a" * 500_000, *[""] * 1000]), f"{INVALID}Expected `int | array`, got `str`{DATA}"),
     (changed(datatype="FP32", shape=[1, 784], data=[10**400] * 784), f"{INVALID}Number out of range{DATA}"),
-    (changed(data=[[0] * 392] * 2), NESTING.format(1)),
-    (changed(shape=[2, 28, 28], data=[[[0] * 28] * 28, [[0] * 27] * 28]), NESTING.format(2)),
+    (changed(data=[[0] * 392] * 2), f"{INVALID}Expected `array` of length <= 28{DATA}"),
+    (changed(data=[[]] * 500_000), f"{INVALID}Expected `array` of length >= 28{DATA}"),
+    (changed(data=[[0] * 28] * 28), NESTING.format(1)),
+    (changed(data=[[[0] * 28] * 28, 0]), NESTING.format(1)),
+    (changed(data=[0, [[0] * 28] * 28]), NESTING.format(1)),
+    (
+        changed(datatype="x" * 500_000),
+        f"{INVALID}Invalid value '{'x' * 85} ... {'x' * 61}' - at `$.inputs[0].datatype`{ADVICE}",
+    ),
+    (
+        changed(shape=[2, 28, 28], data=[[[0] * 28] * 28, [[0] * 27] * 28]),
+        f"{INVALID}Expected `array` of length >= 28 - at `$.inputs[0].data[1][0]`{ADVICE}",
+    ),
     (changed(data=0), f"{INVALID}Expected `array | null`, got `int` - at `$.inputs[0].data`{ADVICE}"),
     (changed(data=[]), "The data has 0 values. The shape [1, 28, 28] needs 784."),
     (changed(data=[0]), "The data has 1 values. The shape [1, 28, 28] needs 784."),
-    (changed(datatype="FP32", shape=[1, 784], data=[2] * 784), f"{INVALID}Expected `float` <= 1.0{DATA}"),
+    (changed(datatype="FP32", shape=[1, 784], data=[2] * 784), FP32_RANGE),
     (
         {"inputs": [BINARY]},
         "The input has no data. Send `data`, or binary_data_size and bytes after the JSON.",
@@ -219,7 +239,7 @@ LENGTH = (
         (BOTH + b"abc", str(len(BOTH)), "The input has `data`, but 3 bytes follow the JSON. Send one of the two."),
         (NUMBER.replace(b"*", b"NaN, " * 783 + b"NaN"), None, INVALID + "JSON is malformed: invalid character"),
         (NUMBER.replace(b"*", b"1e400, " * 783 + b"1e400"), None, INVALID + "Number out of range"),
-        (NUMBER.replace(b"*", b"3.5e38, " * 783 + b"3.5e38"), None, INVALID + "Expected `float` <= 1.0"),
+        (NUMBER.replace(b"*", b"3.5e38, " * 783 + b"3.5e38"), None, FP32_RANGE),
     ],
 )
 def test_invalid_json_and_binary_data(client: httpx2.Client, body: bytes, length: str | None, error: str) -> None:
