@@ -1,4 +1,6 @@
-"""The application, and the classes of its routes. FastAPI describes the routes from their functions.
+"""The application, the classes of its routes, and how their functions run long work.
+
+FastAPI describes the routes from their functions.
 
 APIRoute                FastAPI's
 └── Route               also answers HEAD
@@ -7,8 +9,9 @@ APIRoute                FastAPI's
     └── ImageRoute      requires the API key, and answers without FastAPI's middleware and dependency injection
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, TypeVarTuple, get_type_hints
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
@@ -20,6 +23,10 @@ from app.api.authentication import authorize
 from app.api.openapi import Components, describe, schema_route
 from app.api.uploads import parse_options
 from app.problem_details import problem_response
+from app.service import Service
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class Route(APIRoute):
@@ -99,3 +106,23 @@ class Api(FastAPI):
         if not self.openapi_schema:
             self.openapi_schema = describe(self, self._components)
         return self.openapi_schema
+
+
+async def run(service: Service, request: Request, short: bool, function: Callable[[*Ts], T], *args: *Ts) -> T:
+    """Call a function: in the event loop if it is short, or else in the service's thread.
+
+    Raises HTTPException if the client disconnects before the thread has ended, and what the function raises. A call
+    that still waits for the thread is then cancelled, so that others need not wait for it.
+    """
+    if short:
+        return function(*args)
+    work = asyncio.ensure_future(service.in_thread(function, *args))
+    gone = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise HTTPException(400, "The client disconnected before the response.")
+        return work.result()
+    finally:
+        work.cancel()
+        gone.cancel()

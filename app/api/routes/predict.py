@@ -11,9 +11,8 @@ from starlette.routing import BaseRoute
 from app import errors
 from app.api.advice import advised
 from app.api.authentication import described_key
-from app.api.offload import run
 from app.api.openapi import problem_responses, sample, shown
-from app.api.routing import ImageRoute
+from app.api.routing import ImageRoute, run
 from app.api.schemas import (
     BatchResponse,
     PredictionResponse,

@@ -38,6 +38,9 @@ RANGES = {
 }
 """Error for a value that is out of range, by datatype."""
 
+MESSAGE_END = 100
+"""Number of characters that are kept at both ends of a long message of msgspec."""
+
 _NUMBER = re.compile("[0-9]{1,12}")
 _DECODER = msgspec.json.Decoder(schemas.InferenceRequest)
 
@@ -79,7 +82,7 @@ def read_inference(body: bytes, length: int) -> tuple[schemas.InferenceRequest, 
 
 def _abridged(message: str) -> str:
     """Leave out the middle of a long message, which contains the received value."""
-    return message if len(message) <= 200 else f"{message[:100]} ... {message[-90:]}"
+    return message if len(message) <= 2 * MESSAGE_END else f"{message[:MESSAGE_END]} ... {message[-MESSAGE_END:]}"
 
 
 def _read_tensor(tensor: schemas.InputTensor, binary: bytes) -> NDArray[np.float32]:

@@ -9,10 +9,9 @@ from starlette.routing import BaseRoute
 
 from app import __version__, errors
 from app.api.authentication import described_key
-from app.api.offload import run
 from app.api.openapi import HEADER_LENGTH, HEADERS, problem_responses, sample, shown
 from app.api.routes.health import is_ready, readiness
-from app.api.routing import GuardedRoute, ImageRoute, ProbeRoute
+from app.api.routing import GuardedRoute, ImageRoute, ProbeRoute, run
 from app.api.uploads import BINARY, read_body
 from app.api.v2 import schemas
 from app.api.v2.codec import json_length, read_inference, write_inference

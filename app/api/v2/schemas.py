@@ -21,8 +21,9 @@ INPUT = "image"
 MAX_IMAGES = 2**31 - 1
 """Maximum number of images in a shape. `max_body_bytes` allows far fewer."""
 
-SIDE = Meta(min_length=IMAGE_SHAPE[0], max_length=IMAGE_SHAPE[0])
-WHOLE = Meta(min_length=PIXELS, max_length=PIXELS)
+Row: TypeAlias = Annotated[list[int], Meta(min_length=IMAGE_SHAPE[1], max_length=IMAGE_SHAPE[1])]
+Rows: TypeAlias = Annotated[list[int | Row], Meta(min_length=IMAGE_SHAPE[0], max_length=IMAGE_SHAPE[0])]
+Levels: TypeAlias = Annotated[list[float], Meta(min_length=PIXELS, max_length=PIXELS)]
 DATA = Meta(description="nested or flat; absent from a binary tensor")
 
 
@@ -56,14 +57,14 @@ class Uint8Tensor(Tensor, tag=UINT8.datatype):
     """Images with levels from 0 to 255, in the shape [n, 28, 28]."""
 
     kind: ClassVar = UINT8
-    data: Annotated[list[int | Annotated[list[int | Annotated[list[int], SIDE]], SIDE]], DATA] | None = None
+    data: Annotated[list[int | Rows], DATA] | None = None
 
 
 class Fp32Tensor(Tensor, tag=FP32.datatype):
     """Images with levels from 0 to 1, in the shape [n, 784]."""
 
     kind: ClassVar = FP32
-    data: Annotated[list[float | Annotated[list[float], WHOLE]], DATA] | None = None
+    data: Annotated[list[float | Levels], DATA] | None = None
 
 
 InputTensor: TypeAlias = Uint8Tensor | Fp32Tensor

@@ -185,7 +185,7 @@ REFUSALS: list[tuple[Any, str]] = [
     (changed(data=[0, [[0] * 28] * 28]), NESTING.format(1)),
     (
         changed(datatype="x" * 500_000),
-        f"{INVALID}Invalid value '{'x' * 85} ... {'x' * 61}' - at `$.inputs[0].datatype`{ADVICE}",
+        f"{INVALID}Invalid value '{'x' * 85} ... {'x' * 71}' - at `$.inputs[0].datatype`{ADVICE}",
     ),
     (
         changed(shape=[2, 28, 28], data=[[[0] * 28] * 28, [[0] * 27] * 28]),
