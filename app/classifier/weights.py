@@ -148,7 +148,7 @@ def _check(parameters: Parameters, metadata: Metadata) -> None:
         raise ValueError(f"its digits are {metadata.digits}, not {DIGITS}")
     if not 0.5 <= metadata.threshold <= 1:
         raise ValueError(f"its threshold {metadata.threshold} is not in the range 0.5 to 1")
-    if (units[:1], units[-1:]) != ((PIXELS,), (len(DIGITS),)):
+    if (units[:1], units[-1:]) != ((PIXELS,), (2,)):
         raise ValueError(f"its architecture {units} does not have 784 inputs and 2 outputs")
     if len(parameters) != len(units) - 1:
         raise ValueError(f"it has {len(parameters)} layers, and its architecture is {units}")

@@ -53,7 +53,7 @@ class TrainingSettings:
     @property
     def architecture(self) -> tuple[int, ...]:
         """Units of each layer, from the inputs to the outputs."""
-        return (PIXELS, *self.hidden, len(DIGITS))
+        return (PIXELS, *self.hidden, 2)
 
     def document(self) -> dict[str, Any]:
         """Return the settings as they are read back from JSON."""
@@ -140,7 +140,7 @@ class Trainer:
         digits, augment, rng = self._split.digits, self._settings.augmentation, self._rng
         uploads = self._uploads.only(*DIGITS)
         outliers = Outliers(digits, self._split.others, self._uploads.without(*DIGITS).images, augment)
-        even_odds = np.full((self._outliers_a_batch, len(DIGITS)), 1 / len(DIGITS), np.float32)
+        even_odds = np.full((self._outliers_a_batch, 2), 0.5, np.float32)
         for _ in range(self._settings.epochs):
             order = rng.permutation(len(digits.labels))[: self._steps * self._digits_a_batch]
             for chosen in order.reshape(self._steps, -1):
@@ -176,7 +176,7 @@ def learn(
 
 def targets(digits: Digits) -> Array:
     """Return the target probabilities of threes and sevens, float32 (n, 2): 1 for the digit, 0 for the other."""
-    return np.eye(len(DIGITS), dtype=np.float32)[np.searchsorted(DIGITS, digits.labels)]
+    return np.stack([digits.labels == 3, digits.labels == 7], axis=1).astype(np.float32)
 
 
 def _prefetched(items: Iterator[T]) -> Iterator[T]:
