@@ -41,7 +41,7 @@ def _read_settings() -> Settings:
     parser = ArgumentParser("three-or-seven", description=Settings.__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=__version__, help="print the version and exit")
     CliSettingsSource(Settings, root_parser=parser)  # adds an option for each setting
-    # CliApp would read the text that stands for a missing default in the help, as a key for example, as None.
+    # Not CliApp: it would read `--api-key 'not set'`, the help's text for a missing default, as no key.
     options = vars(parser.parse_args())
     try:
         return Settings(**options)

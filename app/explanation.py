@@ -5,9 +5,10 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageColor
 
+from app.classifier import to_input
 from app.classifier.attribution import DIGIT_COLORS, attribution
 from app.classifier.network import Parameters
-from app.classifier.pixels import DIGITS, IMAGE_SHAPE, Grey, to_input
+from app.classifier.pixels import DIGITS, IMAGE_SHAPE, Grey
 
 SCALE = 10
 """Side of each input pixel in the drawing, in pixels."""

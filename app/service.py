@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.batching import ENOUGH, Microbatch
-from app.classifier import Classifier, Prediction, Predictions
-from app.classifier.pixels import IMAGE_SHAPE, PIXELS, to_input
+from app.classifier import Classifier, Prediction, Predictions, to_input
+from app.classifier.pixels import IMAGE_SHAPE, PIXELS
 from app.classifier.weights import Weights
 from app.errors import Problem
 from app.explanation import explain

@@ -108,9 +108,10 @@ class Api(FastAPI):
         return self.openapi_schema
 
 
-async def run(service: Service, request: Request, short: bool, function: Callable[[*Ts], T], *args: *Ts) -> T:
+async def call(service: Service, request: Request, short: bool, function: Callable[[*Ts], T], *args: *Ts) -> T:
     """Call a function: in the event loop if it is short, or else in the service's thread.
 
+    The body of the request must have been read, since the next message is that the client disconnects.
     Raises HTTPException if the client disconnects before the thread has ended, and what the function raises. A call
     that still waits for the thread is then cancelled, so that others need not wait for it.
     """

@@ -1,4 +1,4 @@
-"""Limits on requests. They apply before a body is collected or parsed."""
+"""Limits on requests. They apply before or while a body is collected, and before it is parsed."""
 
 import asyncio
 from collections.abc import Sequence

@@ -96,9 +96,9 @@ def read_digit(data: bytes, max_pixels: int, fit: bool = False, ink: Ink = "auto
         raise ImageMissing("The file is empty. Send an image.")
     if fit:
         return _fitted(_decode(data, max_pixels, fit), ink)
-    grey, name, width, height, _ = _decode_plain_png(data) or _decode(data, max_pixels, fit)
-    pixels, inverted = light_on_dark(grey, ink)
-    return DigitImage(pixels, _info(name, width, height, inverted, None))
+    upload = _decode_plain_png(data) or _decode(data, max_pixels, fit)
+    pixels, inverted = light_on_dark(upload.grey, ink)
+    return DigitImage(pixels, _info(upload, inverted))
 
 
 def _fitted(upload: _Decoded, ink: Ink) -> DigitImage:
@@ -113,15 +113,14 @@ def _fitted(upload: _Decoded, ink: Ink) -> DigitImage:
         "width": round(width * across),
         "height": round(height * down),
     }
-    info = _info(upload.format, upload.width, upload.height, found.inverted, crop)
-    return DigitImage(found.pixels, info, found.ambiguous)
+    return DigitImage(found.pixels, _info(upload, found.inverted, crop), found.ambiguous)
 
 
-def _info(name: str, width: int, height: int, inverted: bool, crop: CropInfo | None) -> ImageInfo:
+def _info(upload: _Decoded, inverted: bool, crop: CropInfo | None = None) -> ImageInfo:
     return {
-        "format": name,
-        "width": width,
-        "height": height,
+        "format": upload.format,
+        "width": upload.width,
+        "height": upload.height,
         "inverted": inverted,
         "fitted": crop is not None,
         "crop": crop,
@@ -165,6 +164,7 @@ def _decode_plain_png(data: bytes) -> _Decoded | None:
     """
     if not data.startswith(_PLAIN_PNG):
         return None
+    # Type and data of the only chunk between the header and the end, if there is no other.
     chunk = data[len(_PLAIN_PNG) + 4 : -len(_PNG_END) - 4]
     plain = _PLAIN_PNG + max(0, len(chunk) - 4).to_bytes(4) + chunk + crc32(chunk).to_bytes(4) + _PNG_END
     if data != plain or not chunk.startswith(b"IDAT"):

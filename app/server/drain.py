@@ -15,7 +15,8 @@ Connections that are opened in that time would be reset; a client that waits for
 class Drain:
     """ASGI wrapper that delays uvicorn's SIGTERM handler, which closes connections while requests may still arrive.
 
-    During the delay, requests have `draining` in their state: `/readyz` is 503, and responses close their connections.
+    Requests that arrive during the delay have `draining` in their state: `/readyz` is 503, and their responses close
+    the connections.
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.classifier import to_input
 from app.classifier.network import Array, Parameters, forward, sigmoid, softmax
-from app.classifier.pixels import to_input
 from model_training.images.mnist import Digits
 from model_training.learning.backprop import cross_entropy, log_softmax
 from model_training.learning.gradient_check import Check, check_gradient

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from app.classifier import to_input
 from app.classifier.network import Array, Parameters, forward
-from app.classifier.pixels import DIGITS, PIXELS, to_input
+from app.classifier.pixels import DIGITS, PIXELS
 from model_training.images.augmentation import Augmentation
 from model_training.images.mnist import Digits, concatenated
 from model_training.images.outliers import Outliers

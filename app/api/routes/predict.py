@@ -12,7 +12,7 @@ from app import errors
 from app.api.advice import advised
 from app.api.authentication import described_key
 from app.api.openapi import problem_responses, sample, shown
-from app.api.routing import ImageRoute, run
+from app.api.routing import ImageRoute, call
 from app.api.schemas import (
     BatchResponse,
     PredictionResponse,
@@ -62,7 +62,7 @@ def routes(service: Service) -> list[BaseRoute]:
         upload = await read_upload(request, Options.model_fields)
         short = len(upload) <= INLINE_BYTES and not options.fit
         try:
-            image = await run(service, request, short, service.read, upload, options.fit, options.ink)
+            image = await call(service, request, short, service.read, upload, options.fit, options.ink)
         except Problem as problem:
             raise advised(problem, options.fit, content_type(request.headers)) from None
         prediction = await service.classify_one(image)
@@ -82,7 +82,7 @@ def routes(service: Service) -> list[BaseRoute]:
         uploads = await read_batch(request, Options.model_fields, service.settings.max_batch)
         files = [upload.content for upload in uploads]
         short = sum(map(len, files)) <= INLINE_BYTES and not options.fit
-        results = await run(service, request, short, service.read_and_classify, files, options.fit, options.ink)
+        results = await call(service, request, short, service.read_and_classify, files, options.fit, options.ink)
         path, request_id = request.url.path, request.state.request_id
         described = [
             problem_document(advised(result, options.fit), path, request_id) if isinstance(result, Problem) else result
@@ -106,7 +106,7 @@ def routes(service: Service) -> list[BaseRoute]:
         upload = await read_upload(request, ExplainOptions.model_fields)
         fit, ink, colors = options.fit, options.ink, options.colors
         try:
-            picture = await run(service, request, False, service.explain, upload, fit, ink, colors)
+            picture = await call(service, request, False, service.explain, upload, fit, ink, colors)
         except Problem as problem:
             raise advised(problem, options.fit, content_type(request.headers)) from None
         return Response(picture, media_type="image/png")

@@ -15,8 +15,8 @@ from pydantic_core import to_json
 
 from app.api.openapi import HEADER_LENGTH
 from app.api.v2 import schemas
-from app.classifier import Predictions
-from app.classifier.pixels import PIXELS, to_input
+from app.classifier import Predictions, to_input
+from app.classifier.pixels import PIXELS
 from app.classifier.weights import Metadata
 from app.errors import BodyTooLarge, InvalidInference
 
@@ -52,10 +52,13 @@ def json_length(body: bytes, header_length: str | None) -> int:
     """
     if not body:
         raise InvalidInference("The body is empty. Send an inference request in JSON.")
-    if header_length is not None and not (_NUMBER.fullmatch(header_length) and int(header_length) <= len(body)):
+    if header_length is None:
+        length = len(body)
+    elif _NUMBER.fullmatch(header_length) and int(header_length) <= len(body):
+        length = int(header_length)
+    else:
         received = f"{HEADER_LENGTH} is {header_length!r}, and the body has {len(body)} bytes"
         raise InvalidInference(f"{received}. Send the number of bytes of the JSON at the beginning of the body.")
-    length = len(body) if header_length is None else int(header_length)
     if length > MAX_JSON_BYTES:
         received = f"The JSON has {length:,} bytes. Send at most {MAX_JSON_BYTES:,}"
         raise BodyTooLarge(f"{received}, or send the images as a binary tensor after the JSON.")
@@ -71,12 +74,13 @@ def read_inference(body: bytes, length: int) -> tuple[schemas.InferenceRequest, 
         request = _DECODER.decode(body[:length])
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidInference(f"The inference request is not valid: {_abridged(str(error))}. {ADVICE}.") from None
-    names = [tensor.name for tensor in request.inputs]
-    if names != [schemas.INPUT]:
-        raise InvalidInference(names=shortened(names))
-    names = [output.name for output in request.outputs or ()]
-    if len(set(names)) < len(names) or not set(names) <= set(schemas.OUTPUTS):
-        raise InvalidInference(f"The outputs are {shortened(names)}. Request any of {', '.join(schemas.OUTPUTS)} once.")
+    inputs = [tensor.name for tensor in request.inputs]
+    if inputs != [schemas.INPUT]:
+        raise InvalidInference(names=shortened(inputs))
+    outputs = [output.name for output in request.outputs or ()]
+    if len(set(outputs)) < len(outputs) or not set(outputs) <= set(schemas.OUTPUTS):
+        known = ", ".join(schemas.OUTPUTS)
+        raise InvalidInference(f"The outputs are {shortened(outputs)}. Request any of {known} once.")
     return request, _read_tensor(request.inputs[0], body[length:])
 
 
@@ -111,11 +115,12 @@ def _from_json(tensor: schemas.InputTensor, binary: bytes) -> NDArray[Any]:
     step = IMAGES_AT_ONCE if data and isinstance(data[0], list) else IMAGES_AT_ONCE * PIXELS
     try:
         with np.errstate(over="ignore"):  # too large for float32: infinite
-            parts = [np.array(data[i : i + step], tensor.kind.dtype) for i in range(0, len(data) or 1, step)]
+            starts = range(0, len(data) or 1, step)  # an empty list makes one empty part
+            parts = [np.array(data[start : start + step], tensor.kind.dtype) for start in starts]
         values = np.concatenate(parts)
     except ValueError:  # lists of different lengths
         raise InvalidInference(nesting) from None
-    except OverflowError:
+    except OverflowError:  # an integer that the datatype does not have
         raise InvalidInference(RANGES[tensor.kind.datatype]) from None
     if values.ndim > 1 and values.shape[1:] != tuple(tensor.shape[1:]):
         raise InvalidInference(nesting)
@@ -147,8 +152,10 @@ def write_inference(
     for name, parameters in requested.items():
         kind, array = schemas.OUTPUTS[name], arrays[name]
         output: schemas.ResponseOutput = {"name": name, "datatype": kind.datatype, "shape": list(array.shape)}
-        binary = parameters.binary_data if parameters else None
-        if all_binary if binary is None else binary:
+        as_binary = parameters.binary_data if parameters else None
+        if as_binary is None:
+            as_binary = all_binary
+        if as_binary:
             binaries.append(array.astype(kind.dtype).tobytes())
             output["parameters"] = {"binary_data_size": len(binaries[-1])}
         else:

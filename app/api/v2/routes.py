@@ -11,7 +11,7 @@ from app import __version__, errors
 from app.api.authentication import described_key
 from app.api.openapi import HEADER_LENGTH, HEADERS, problem_responses, sample, shown
 from app.api.routes.health import is_ready, readiness
-from app.api.routing import GuardedRoute, ImageRoute, ProbeRoute, run
+from app.api.routing import GuardedRoute, ImageRoute, ProbeRoute, call
 from app.api.uploads import BINARY, read_body
 from app.api.v2 import schemas
 from app.api.v2.codec import json_length, read_inference, write_inference
@@ -108,7 +108,7 @@ def inference_routes(service: Service) -> list[BaseRoute]:
         body = await read_body(request)
         length = json_length(body, request.headers.get(HEADER_LENGTH))
         short = length <= INLINE_BYTES and len(body) - length <= INLINE_TENSOR_BYTES
-        answer, json_size = await run(service, request, short, classify, body, length)
+        answer, json_size = await call(service, request, short, classify, body, length)
         if json_size is None:
             return Response(answer, media_type="application/json")
         return Response(answer, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_size)})

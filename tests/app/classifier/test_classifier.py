@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import app.classifier
-from app.classifier import Classifier
+from app.classifier import Classifier, to_input
 from app.classifier.network import Layer
-from app.classifier.pixels import to_input
 from model_training.images.mnist import Digits
 
 

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from app.classifier import Classifier
+from app.classifier import Classifier, to_input
 from app.classifier.network import Layer
-from app.classifier.pixels import to_input
 from model_training.evaluation.classifier import (
     auroc,
     calibration_error,
