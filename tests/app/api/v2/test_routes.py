@@ -8,11 +8,15 @@ import httpx2
 import numpy as np
 import pytest
 import tritonclient.http
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 from tritonclient.utils import InferenceServerException
 
 from app import __version__
 from app.classifier import Classifier, Predictions
 from app.classifier.weights import DEFAULT_PATH, load
+from app.main import create_app
+from app.settings import Settings
 from model_training.images.mnist import Digits
 
 MODEL = "three-or-seven"
@@ -262,6 +266,13 @@ def test_maximum_size_of_json(client: httpx2.Client) -> None:
     head = json.dumps({"inputs": [BINARY | {"shape": [1000, 28, 28], "parameters": {"binary_data_size": images}}]})
     headers = {"Inference-Header-Content-Length": str(len(head))}
     assert client.post(INFER, content=head.encode() + bytes(images), headers=headers).status_code == 200
+
+
+def test_mounted_under_a_path_parameter() -> None:
+    """The parameters of the outer application are not the model's."""
+    outer = FastAPI()
+    outer.mount("/of/{tenant}", create_app(Settings(access_log=False)))
+    assert TestClient(outer).get(f"/of/a/v2/models/{MODEL}").json()["name"] == MODEL
 
 
 def test_not_found(client: httpx2.Client) -> None:
