@@ -54,7 +54,6 @@ class Limits:
             return await refuse(Overloaded(maximum=self._max_in_flight), scope, receive, send)
         declared = int(dict(scope["headers"]).get(b"content-length", 0))
         loop = asyncio.get_running_loop()
-        task: Any = asyncio.current_task()
         deadline = loop.time() + self._body_timeout_seconds
         received, complete = 0, False
 
@@ -65,6 +64,7 @@ class Limits:
                 return await receive()
             if declared > self._max_body_bytes:  # not earlier, since many routes answer without reading a body
                 raise BodyTooLarge(maximum=self._max_body_bytes)
+            task: Any = asyncio.current_task()
             expiry = loop.call_at(deadline, task.cancel, EXPIRED)  # `asyncio.timeout_at` takes four times as long
             try:
                 message = await receive()
